@@ -1,0 +1,62 @@
+"""gunicorn's settings. What the operator decides comes from llmwrap's own configuration.
+
+`./run` and `gunicorn -c gunicorn.conf.py wsgi:app` are the same server. The names are gunicorn's.
+"""
+
+import os
+import sys
+
+from llmwrap.logs import logging_config
+from llmwrap.settings import SettingsError
+from llmwrap.startup import prepare, start_banner
+
+try:
+    _loaded = prepare(os.environ)
+except SettingsError as error:
+    print(error, file=sys.stderr)
+    sys.exit(78)
+
+_server = _loaded.settings.server
+
+bind = _server.bind
+workers = _server.workers
+threads = _server.threads
+worker_class = "gthread"  # a thread for each answer in progress
+worker_connections = _server.max_connections
+backlog = 256  # a full backlog refuses at once, which a balancer understands
+
+timeout = 60  # liveness of a worker's main loop; does not bound a request
+graceful_timeout = 120  # how long streams may go on after SIGTERM
+keepalive = 75  # longer than nginx keeps its side (60 s), so that nginx closes first
+max_requests = 0  # recycling a worker cuts its streams
+preload_app = False  # sockets, threads and SQLite handles do not survive a fork
+reuse_port = False
+
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+forwarded_allow_ips = "127.0.0.1"
+forwarder_headers = ""
+header_map = "drop"  # a header with an underscore could pose as another one
+
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # never a slow disk
+control_socket_disable = True  # its default path is shared by all servers of a user
+logconfig_dict = logging_config(_loaded.settings.log)
+proc_name = "llmwrap"
+
+
+def when_ready(server):
+    """The socket is open: say what was found, and three lines to try."""
+    print(start_banner(_loaded, bind), flush=True)
+
+
+def post_worker_init(worker):
+    """After the fork: threads and refreshers start now, not at the first request."""
+    worker.wsgi.extensions["llmwrap"].start()
+
+
+def worker_exit(server, worker):
+    """The worker ends: close its connections and threads."""
+    wsgi = getattr(worker, "wsgi", None)
+    if wsgi is not None:
+        wsgi.extensions["llmwrap"].stop()

@@ -1,0 +1,99 @@
+"""`create_app`: the only wiring. Makes every part from the settings and starts nothing."""
+
+import time
+from dataclasses import replace
+
+from flask import Flask
+
+from llmwrap.auth.authenticators import CredentialSources, Identifier
+from llmwrap.auth.basic import PasswordChecker, decoy_hash
+from llmwrap.auth.guard import register_guard
+from llmwrap.auth.jwt_tokens import SessionTokens
+from llmwrap.auth.signing_key import load_signing_key
+from llmwrap.auth.users import PredefinedUsers
+from llmwrap.demo import DemoUpstream, demo_pools
+from llmwrap.dialects import DIALECTS
+from llmwrap.logs import configure
+from llmwrap.routing import Router
+from llmwrap.settings import usable_pools
+from llmwrap.settings.values import Settings
+from llmwrap.sinks.access_log import access_log
+from llmwrap.upstreams.catalog import Catalog
+from llmwrap.upstreams.client import UpstreamClient
+from llmwrap.upstreams.listing import lister
+from llmwrap.upstreams.pool import Pool
+from llmwrap.upstreams.upstream import Upstream
+from llmwrap.web.auths import auths_blueprint
+from llmwrap.web.endpoints import Endpoints
+from llmwrap.web.errors import register_errors
+from llmwrap.web.gateway import Gateway
+from llmwrap.web.health import health_blueprint
+from llmwrap.web.intake import register_intake
+from llmwrap.web.paths import one_spelling
+from llmwrap.web.services import SERVICES, blueprint_for
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application; its parts are in `app.extensions["llmwrap"]` (a Gateway)."""
+    configure(settings.log)
+    sources = credential_sources(settings)
+    gateway = create_gateway(settings, Identifier(sources))
+    app = Flask("llmwrap", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    app.extensions["llmwrap"] = gateway
+    register_intake(app, gateway)
+    register_guard(app, gateway.identifier, settings)
+    register_errors(app, settings)
+    app.register_blueprint(health_blueprint(gateway))
+    app.register_blueprint(auths_blueprint(sources))
+    for service in SERVICES:
+        for prefix in service.prefixes:
+            endpoints = Endpoints(gateway, service, prefix)
+            app.register_blueprint(blueprint_for(service, prefix, endpoints.view_of))
+    app.wsgi_app = one_spelling(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def credential_sources(settings: Settings) -> CredentialSources:
+    """What authenticators are made of; reads (or makes) the signing key."""
+    users = PredefinedUsers(settings.users)
+    return CredentialSources(
+        settings,
+        users,
+        PasswordChecker(decoy_hash(users.password_hashes)),
+        SessionTokens(load_signing_key(settings.data_dir), settings.auth.token_ttl_s),
+    )
+
+
+def create_gateway(settings: Settings, identifier: Identifier) -> Gateway:
+    """The live parts; with no pool configured, a demo upstream that says what it is."""
+    pools = usable_pools(settings)
+    demo = None if settings.pools else DemoUpstream()
+    if demo:
+        pools = demo_pools(demo.url)
+    live = tuple(
+        Pool(
+            pool,
+            tuple(
+                Upstream(upstream, DIALECTS[upstream.dialect], pool.models)
+                for upstream in pool.upstreams
+            ),
+        )
+        for pool in pools
+    )
+    upstreams = tuple(upstream for pool in live for upstream in pool.upstreams)
+    threads = settings.server.threads
+    client = UpstreamClient(settings.timeouts, threads)
+    control = UpstreamClient(replace(settings.timeouts, first_byte_s=5, idle_s=5), 1)
+    catalog = Catalog(upstreams, lister(control))
+    return Gateway(
+        settings=settings,
+        router=Router(live, catalog),
+        catalog=catalog,
+        client=client,
+        identifier=identifier,
+        sinks=(access_log,),
+        clock=time.monotonic,
+        demo=demo,
+    )

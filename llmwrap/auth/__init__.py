@@ -1,0 +1,1 @@
+"""Who is asking: credentials in headers become a Principal, one guard decides."""

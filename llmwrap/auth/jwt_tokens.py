@@ -1,0 +1,150 @@
+"""Our own session tokens: JWTs signed with HS256 by this gateway, for this gateway.
+
+Tokens of other issuers are no business of this module. RFC 7519, RFC 8725; PyJWT 2.15.
+"""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from cachetools import TLRUCache
+from jwt.types import Options
+
+from llmwrap.auth.credentials import Credential, refusal
+from llmwrap.auth.principal import Principal
+from llmwrap.auth.users import PredefinedUsers, UserRecord
+
+NAME = "llmwrap"
+"""Issuer and audience."""
+
+LEEWAY_S = 60
+MAX_TOKEN_CHARS = 8192
+CACHE_TTL_S = 60
+CACHE_SIZE = 4096
+
+_HEADER = {"alg": "HS256", "typ": "JWT"}
+_OPTIONS: Options = {
+    "require": ["exp", "iat", "iss", "aud", "sub", "jti"],
+    "strict_aud": True,
+    "enforce_minimum_key_length": True,
+    # PyJWT has its own clock and takes floats and numeric strings: see `_check_times`.
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says; times are Unix seconds."""
+
+    user_id: str
+    token_id: str
+    issued_at: int
+    expires_at: int
+
+
+class SessionTokens:
+    """Issues and verifies session tokens with one key of at least 32 bytes.
+
+    `clock` gives Unix seconds. Verified tokens are remembered for 60 s, never beyond
+    their end, under the SHA-256 of the whole token. Safe to share; the lock guards the
+    cache.
+    """
+
+    def __init__(
+        self, key: bytes, ttl_s: int, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._key = key
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._verified: TLRUCache[bytes, Claims] = TLRUCache(
+            CACHE_SIZE, _forget_at, clock
+        )
+
+    def issue(self, user: UserRecord) -> tuple[str, int]:
+        """Sign a new token for `user`; return it and its end in Unix seconds."""
+        now = int(self._clock())
+        claims = {
+            "iss": NAME,
+            "aud": NAME,
+            "sub": user.id,
+            "jti": secrets.token_hex(16),
+            "iat": now,
+            "exp": now + self._ttl_s,
+        }
+        return jwt.encode(claims, self._key, "HS256"), now + self._ttl_s
+
+    def verify(self, token: str) -> Claims:
+        """Return the claims of a good token.
+
+        Raises Unauthenticated: code `token_expired` for a token of ours that has ended,
+        `invalid_api_key` for everything else.
+        """
+        if len(token) > MAX_TOKEN_CHARS or not token.isascii():
+            raise refusal("invalid session token")
+        digest = hashlib.sha256(token.encode()).digest()
+        with self._lock:
+            known = self._verified.get(digest)
+        if known is not None:
+            return known
+        claims = self._read(token)
+        with self._lock:
+            self._verified[digest] = claims
+        return claims
+
+    def _read(self, token: str) -> Claims:
+        try:
+            decoded = jwt.decode_complete(
+                token, self._key, ["HS256"], _OPTIONS, audience=NAME, issuer=NAME
+            )
+        except jwt.PyJWTError as error:
+            raise refusal("invalid session token") from error
+        payload = decoded["payload"]
+        # Exactly the header that we write: no crit, jku, jwk, kid, x5u or b64 gets in.
+        if decoded["header"] != _HEADER or not payload["sub"]:
+            raise refusal("invalid session token")
+        self._check_times(payload)
+        return Claims(payload["sub"], payload["jti"], payload["iat"], payload["exp"])
+
+    def _check_times(self, payload: dict[str, Any]) -> None:
+        issued, ends = payload["iat"], payload["exp"]
+        starts = payload.get("nbf", issued)
+        if not type(issued) is type(ends) is type(starts) is int:
+            raise refusal("invalid session token")
+        now = self._clock()
+        if max(issued, starts) > now + LEEWAY_S or not 0 < ends - issued <= self._ttl_s:
+            raise refusal("invalid session token")
+        if ends + LEEWAY_S <= now:
+            raise refusal("the session token has expired", code="token_expired")
+
+
+def _forget_at(_: bytes, claims: Claims, now: float) -> float:
+    return min(now + CACHE_TTL_S, claims.expires_at + LEEWAY_S)
+
+
+def authenticate_session(
+    users: PredefinedUsers, tokens: SessionTokens, credential: Credential
+) -> Principal | None:
+    """Identify a user by a session token, with the user's present groups.
+
+    None for what does not look like a JWT.
+    """
+    token = credential.value
+    if credential.scheme != "bearer" or not looks_like_jwt(token):
+        return None
+    user = users.by_id(tokens.verify(token).user_id)
+    if user is None:
+        raise refusal("invalid session token")
+    return user.principal("jwt")
+
+
+def looks_like_jwt(token: str) -> bool:
+    """Tell a JWT from an API key: three parts, the first a JSON object (`eyJ`)."""
+    return token.startswith("eyJ") and token.count(".") == 2

@@ -1,0 +1,72 @@
+"""The steps of an answer, as every dialect tells them. Plain values, no bytes, no JSON."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer; `cached` are part of `prompt`, `reasoning` part of `completion`."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The upstream began choice `index`."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of choice `index`."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """More of what the model thinks, apart from its answer."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """More of tool call `call` of choice `index`; `id` and `name` come with its first piece."""
+
+    index: int
+    call: int
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Choice `index` is complete; `reason` as in OpenAI's `finish_reason`."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """The upstream's own count; the last one counts."""
+
+    usage: Usage
+
+
+Event = Started | TextDelta | ReasoningDelta | ToolCallDelta | Finished | UsageReported
+
+CONTENT = (TextDelta, ReasoningDelta, ToolCallDelta)
+"""Events that carry something of an answer."""

@@ -1,0 +1,69 @@
+"""Vectors as the client asked for them, whatever the upstream made of `encoding_format`.
+
+base64 is little-endian float32 in the standard alphabet with padding. The official clients ask
+for it unless told otherwise, and an older Node client turns floats into an empty array.
+"""
+
+import base64
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from llmwrap.canonical.messages import Request
+from llmwrap.errors import UpstreamProtocolError
+
+
+def fit_vectors(data: dict[str, Any], request: Request) -> bool:
+    """Make every row's `embedding` what was asked for; whether anything changed."""
+    changed = False
+    for number, row in enumerate(data["data"]):
+        if not isinstance(row, dict) or "embedding" not in row:
+            raise UpstreamProtocolError(f"the upstream's row {number} has no embedding")
+        vector = row["embedding"]
+        if request.base64 and isinstance(vector, list):
+            row["embedding"] = _packed(vector)
+            changed = True
+        elif isinstance(vector, str) and _floats_asked(request.body):
+            row["embedding"] = _unpacked(vector)
+            changed = True
+    if not isinstance(data.get("usage"), dict):
+        data["usage"] = _estimate(request.body.get("input"))
+        changed = True
+    return changed
+
+
+def _floats_asked(body: Mapping[str, Any]) -> bool:
+    return body.get("encoding_format") in (None, "float")
+
+
+def _packed(vector: list[Any]) -> str:
+    try:
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    except (struct.error, OverflowError) as error:
+        raise UpstreamProtocolError(
+            "the upstream sent a vector of no numbers"
+        ) from error
+
+
+def _unpacked(text: str) -> list[float]:
+    try:
+        packed = base64.b64decode(text, validate=True)
+        return list(struct.unpack(f"<{len(packed) // 4}f", packed))
+    except (ValueError, struct.error) as error:
+        raise UpstreamProtocolError(
+            "the upstream sent a vector of no base64"
+        ) from error
+
+
+def _estimate(texts: Any) -> dict[str, int]:
+    """Tokens where the upstream counts none: about four bytes each."""
+    items = texts if isinstance(texts, list) else [texts]
+    tokens = sum(
+        len(item.encode()) // 4 + 1
+        if isinstance(item, str)
+        else len(item)
+        if isinstance(item, list)
+        else 1
+        for item in items
+    )
+    return {"prompt_tokens": tokens, "total_tokens": tokens}

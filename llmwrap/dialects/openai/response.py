@@ -1,0 +1,243 @@
+"""Plain answers, error answers and model lists of the OpenAI dialect.
+
+Upstreams are read leniently: flat, nested, string and `detail` errors all occur (vLLM before
+and after 0.10.1, llama.cpp, TGI, TEI, Ollama; 2026-11).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from llmwrap.canonical.events import (
+    Event,
+    Finished,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageReported,
+)
+from llmwrap.canonical.messages import Request
+from llmwrap.dialects.base import Headers, Model
+from llmwrap.dialects.openai.embeddings import fit_vectors
+from llmwrap.errors import (
+    GatewayError,
+    ModelLoading,
+    UpstreamAuthFailed,
+    UpstreamError,
+    UpstreamOverloaded,
+    UpstreamProtocolError,
+    UpstreamRateLimited,
+    UpstreamRefusal,
+    UpstreamTimeout,
+)
+from llmwrap.settings.values import ServiceSettings
+
+OBJECTS = {
+    "chat": "chat.completion",
+    "text_completion": "text_completion",
+    "embeddings": "list",
+}
+
+_MAX_MESSAGE = 2000
+
+_ADDRESS = re.compile(r"[a-z]+://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
+
+
+def error_body(error: GatewayError) -> dict[str, str | None]:
+    """The four keys that every client reads."""
+    return {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+
+
+def render_error(
+    error: GatewayError, service: ServiceSettings
+) -> tuple[int, Headers, bytes]:
+    """An error answer; `detail` repeats the message for users of the older documents."""
+    status = error.status
+    if error.fault == "upstream" and status >= 500:
+        status = service.upstream_error_status or status
+    body = {"error": error_body(error), "detail": error.message}
+    return status, (("Content-Type", "application/json"),), orjson.dumps(body)
+
+
+def pass_answer(request: Request, body: bytes) -> tuple[bytes, tuple[Event, ...]]:
+    """A plain answer as it leaves: its own bytes unless a field must change."""
+    data = _object(body)
+    if error := reported_error(data):
+        raise error
+    rows = "data" if request.operation == "embeddings" else "choices"
+    if not isinstance(data.get(rows), list):
+        raise UpstreamProtocolError(f"the upstream sent an answer without {rows}")
+    changed = False
+    wanted = {"model": request.model, "object": OBJECTS[request.operation]}
+    for name, value in wanted.items():
+        if data.get(name) != value:
+            data[name] = value
+            changed = True
+    if request.operation == "embeddings":
+        changed |= fit_vectors(data, request)
+    return orjson.dumps(data) if changed else body, _events(data)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise UpstreamProtocolError(
+            "the upstream sent an answer that is not JSON"
+        ) from error
+    if not isinstance(data, dict):
+        raise UpstreamProtocolError("the upstream sent an answer that is no object")
+    return data
+
+
+def _events(data: Mapping[str, Any]) -> tuple[Event, ...]:
+    events: list[Event] = []
+    for number, choice in enumerate(data.get("choices") or ()):
+        if isinstance(choice, dict):
+            _read_choice(number, choice, events)
+    if usage := read_usage(data):
+        events.append(UsageReported(usage))
+    return tuple(events)
+
+
+def _read_choice(number: int, choice: dict[str, Any], events: list[Event]) -> None:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        message = {"content": choice.get("text")}
+    content = message.get("content")
+    text = message.get("reasoning_content") or message.get("reasoning")
+    said = content or message.get("refusal") or text or message.get("audio")
+    if said and str(said).strip():
+        events.append(TextDelta(number, content if isinstance(content, str) else ""))
+    for call in message.get("tool_calls") or ():
+        events.append(ToolCallDelta(number, 0, str(call), "", ""))
+    if message.get("function_call"):
+        events.append(ToolCallDelta(number, 0, "", "", ""))
+    if reason := choice.get("finish_reason"):
+        events.append(Finished(number, str(reason)))
+
+
+def read_usage(data: Mapping[str, Any]) -> Usage | None:
+    """The tokens an upstream reports, None where it reports none."""
+    usage = data.get("usage")
+    if not isinstance(usage, dict) or not usage:
+        return None
+    prompt_details = usage.get("prompt_tokens_details") or {}
+    details = usage.get("completion_tokens_details") or {}
+    return Usage(
+        prompt=_count(usage.get("prompt_tokens")),
+        completion=_count(usage.get("completion_tokens")),
+        cached=_count(prompt_details.get("cached_tokens")),
+        reasoning=_count(details.get("reasoning_tokens")),
+    )
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+def reported_error(data: Mapping[str, Any]) -> GatewayError | None:
+    """The error that a 200 answer or a stream's event turns out to be."""
+    error = data.get("error")
+    if not error and data.get("object") == "error":
+        error = data
+    if not error:
+        return None
+    status = 500
+    if isinstance(error, dict):
+        for name in ("code", "http_status_code", "status", "status_code"):
+            value = error.get(name)
+            if type(value) is int and 400 <= value < 600:
+                status = value
+    return error_of(status, error)
+
+
+def read_error(status: int, body: bytes) -> GatewayError:
+    """What an upstream's error answer means; its text is kept, its HTML is not."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        data = None
+    if isinstance(data, dict):
+        data = data.get("error") or data
+    return error_of(status, data)
+
+
+def error_of(status: int, told: Any) -> GatewayError:
+    """The error of an upstream that answered `status` and told `told` (object or text)."""
+    message = _message(told)
+    if status in (401, 403):
+        return UpstreamAuthFailed("the upstream refused this gateway's own credential")
+    if status in (408, 425):
+        return UpstreamTimeout(message or "the upstream timed out")
+    if status == 429:
+        return UpstreamRateLimited(message or "the upstream is rate limited")
+    if status in (503, 529):
+        kind = ModelLoading if _is_loading(told) else UpstreamOverloaded
+        return kind(message or "the upstream is not ready")
+    if 400 <= status < 500 or status == 501:
+        return _refusal(400 if status == 422 else status, told, message)
+    if status >= 500:
+        return UpstreamError(message or f"the upstream failed with status {status}")
+    return UpstreamProtocolError(f"the upstream answered with status {status}")
+
+
+def _is_loading(told: Any) -> bool:
+    """llama.cpp's `unavailable_error` (2026): the server is up, the model is being read."""
+    return isinstance(told, dict) and told.get("type") == "unavailable_error"
+
+
+def _refusal(status: int, told: Any, message: str) -> GatewayError:
+    fields = told if isinstance(told, dict) else {}
+    code = fields.get("code")
+    param = fields.get("param")
+    return UpstreamRefusal(
+        status,
+        code if isinstance(code, str) and code else _CODES.get(status, "invalid_value"),
+        message or f"the upstream refused the request with status {status}",
+        param=param if isinstance(param, str) else None,
+    )
+
+
+_CODES = {404: "not_found", 413: "request_too_large", 501: "unsupported_parameter"}
+
+
+def _message(told: Any) -> str:
+    """The text of an upstream's error in any of its shapes: bounded, without addresses."""
+    if isinstance(told, dict):
+        for name in ("message", "detail", "error", "msg"):
+            if told.get(name):
+                return _message(told[name])
+        return ""
+    if isinstance(told, list):
+        return "; ".join(filter(None, map(_message, told[:8])))
+    if not isinstance(told, str):
+        return ""
+    return _ADDRESS.sub("[address]", told[:_MAX_MESSAGE])
+
+
+def read_models(body: bytes) -> tuple[Model, ...]:
+    """The models of a list answer: `{"data": [...]}`, or a bare array."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise UpstreamProtocolError("the model list is not JSON") from error
+    rows = data.get("data") if isinstance(data, dict) else data
+    if not isinstance(rows, list):
+        raise UpstreamProtocolError("the model list has no data")
+    return tuple(
+        _model(row)
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"]
+    )
+
+
+def _model(row: dict[str, Any]) -> Model:
+    return Model(row["id"], _count(row.get("created")), row)

@@ -1,0 +1,231 @@
+"""Which fields of a request are judged, and how; all others go to the upstream untouched.
+
+Only the top level is a marshmallow schema: a nested one costs a millisecond for a long chat, so
+`messages`, `prompt` and `input` are walked by plain loops. `null` counts as absent.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields
+
+from llmwrap.errors import InvalidRequest, MissingParameter, UnsupportedParameter
+
+REDIRECTING = (
+    "api_base",
+    "base_url",
+    "api_key",
+    "extra_headers",
+    "organization",
+    "custom_llm_provider",
+)
+"""Names that other gateways obey as orders to send the request, or a key, elsewhere."""
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+MAX_INPUTS = 2048
+
+
+class _Optional(fields.Field[Any]):
+    """A field that may be null; `accepts` ends the sentence of its refusal."""
+
+    accepts = ""
+
+    def __init__(self) -> None:
+        super().__init__(allow_none=True)
+
+    def fits(self, value: Any) -> bool:
+        raise NotImplementedError
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        if not self.fits(value):
+            raise ValidationError(f"{attr} is {shown(value)}; accepted: {self.accepts}")
+        return value
+
+
+class _Number(_Optional):
+    """A JSON number in a closed range; a boolean is no number."""
+
+    def __init__(self, low: float, high: float = float("inf")) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+        most = "" if high == float("inf") else f" to {high:g}"
+        self.accepts = f"a number from {low:g}{most}"
+
+    def fits(self, value: Any) -> bool:
+        return type(value) in (int, float) and self.low <= value <= self.high
+
+
+class _Count(_Optional):
+    """A JSON integer of at least `low`."""
+
+    def __init__(self, low: int) -> None:
+        super().__init__()
+        self.low = low
+        self.accepts = f"an integer of at least {low}"
+
+    def fits(self, value: Any) -> bool:
+        return type(value) is int and value >= self.low
+
+
+class _OfType(_Optional):
+    """A JSON value of one type."""
+
+    def __init__(self, kind: type, accepts: str) -> None:
+        super().__init__()
+        self.kind, self.accepts = kind, accepts
+
+    def fits(self, value: Any) -> bool:
+        return type(value) is self.kind
+
+
+class _Common(Schema):
+    class Meta:
+        unknown = INCLUDE
+
+    model = _OfType(str, "a string")
+
+
+class _Generation(_Common):
+    stream = _OfType(bool, "true or false")
+    stream_options = _OfType(dict, "an object")
+    n = _Count(1)
+    temperature = _Number(0, 2)
+    top_p = _Number(0, 1)
+
+
+class _Chat(_Generation):
+    max_tokens = _Count(1)
+    max_completion_tokens = _Count(1)
+    tools = _OfType(list, "an array")
+    response_format = _OfType(dict, "an object")
+
+
+class _TextCompletion(_Generation):
+    max_tokens = _Count(0)
+
+
+class _Embeddings(_Common):
+    dimensions = _Count(1)
+    encoding_format = _OfType(str, "'float' or 'base64'")
+
+
+CHAT = _Chat()
+TEXT_COMPLETION = _TextCompletion()
+EMBEDDINGS = _Embeddings()
+
+
+def judge(schema: Schema, body: Mapping[str, Any]) -> None:
+    """Refuse `body` (400 with `param`) for the first of its fields that does not fit."""
+    for name in REDIRECTING:
+        if name in body:
+            raise UnsupportedParameter(
+                f"{name} is not accepted: where a request goes is configured here",
+                param=name,
+            )
+    problems = schema.validate(body)
+    for name, texts in problems.items():
+        raise InvalidRequest(texts[0], param=str(name))
+    options = body.get("stream_options")
+    if options is not None and not body.get("stream"):
+        raise InvalidRequest(
+            "stream_options is only accepted with stream: true", param="stream_options"
+        )
+
+
+def check_messages(body: Mapping[str, Any]) -> None:
+    """Refuse a chat whose `messages` are no messages, naming the spot."""
+    messages = body.get("messages")
+    if messages is None:
+        raise MissingParameter("messages is missing", param="messages")
+    if type(messages) is not list or not messages:
+        raise InvalidRequest(
+            f"messages is {shown(messages)}; accepted: a non-empty array of messages",
+            param="messages",
+        )
+    for number, message in enumerate(messages):
+        if type(message) is not dict:
+            _refuse(f"messages[{number}]", message, "an object")
+        role = message.get("role")
+        if type(role) is not str or role not in ROLES:
+            _refuse(f"messages[{number}].role", role, ", ".join(sorted(ROLES)))
+        content = message.get("content")
+        if type(content) is list:
+            _check_parts(f"messages[{number}].content", content)
+        elif content is not None and type(content) is not str:
+            _refuse(f"messages[{number}].content", content, "a string or an array")
+
+
+def _check_parts(where: str, parts: list[Any]) -> None:
+    for number, part in enumerate(parts):
+        if type(part) is not dict:
+            _refuse(f"{where}[{number}]", part, "an object with a type")
+        if type(part.get("type")) is not str:
+            _refuse(f"{where}[{number}].type", part.get("type"), "a string")
+
+
+def check_prompt(body: Mapping[str, Any]) -> None:
+    """Refuse a text completion without a prompt (null is the empty document)."""
+    if "prompt" not in body and "prompt_embeds" not in body:
+        raise MissingParameter("prompt is missing", param="prompt")
+    prompt = body.get("prompt")
+    if prompt is None or type(prompt) is str:
+        return
+    if type(prompt) is not list or not prompt:
+        _refuse("prompt", prompt, "a string, or a non-empty array of strings or tokens")
+    _check_items("prompt", prompt)
+
+
+def check_input(body: Mapping[str, Any]) -> None:
+    """Refuse embeddings of nothing, of too much, or of what is no text or token."""
+    value = body.get("input")
+    if value is None and "messages" in body:
+        return
+    if value is None:
+        raise MissingParameter("input is missing", param="input")
+    if type(value) is str and value:
+        return
+    if type(value) is not list or not value:
+        _refuse("input", value, "a non-empty string, or a non-empty array")
+    if len(value) > MAX_INPUTS:
+        raise InvalidRequest(
+            f"input has {len(value)} items; accepted: at most {MAX_INPUTS}",
+            param="input",
+        )
+    _check_items("input", value)
+    if "" in value:
+        raise InvalidRequest(
+            f"input[{value.index('')}] is an empty string", param="input"
+        )
+
+
+def _check_items(name: str, items: list[Any]) -> None:
+    """All strings, all token ids, or all arrays of token ids."""
+    kind = type(items[0])
+    if kind not in (str, int, list):
+        _refuse(f"{name}[0]", items[0], "a string, a token id or an array of token ids")
+    for number, item in enumerate(items):
+        if type(item) is not kind:
+            _refuse(f"{name}[{number}]", item, "the same type as the first item")
+        if kind is list and (not item or any(type(token) is not int for token in item)):
+            _refuse(f"{name}[{number}]", item, "a non-empty array of token ids")
+
+
+def _refuse(param: str, value: Any, accepts: str) -> None:
+    if value is None:
+        raise MissingParameter(f"{param} is missing; accepted: {accepts}", param=param)
+    raise InvalidRequest(f"{param} is {shown(value)}; accepted: {accepts}", param=param)
+
+
+def shown(value: Any) -> str:
+    """A value for a message: short, and never the text of a prompt."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)[:40]
+    if isinstance(value, str):
+        return f"the string {value!r}" if len(value) <= 40 else "a string"
+    if isinstance(value, list):
+        return "an array" if value else "an empty array"
+    return "an object"

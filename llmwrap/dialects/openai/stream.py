@@ -1,0 +1,178 @@
+"""A stream of the OpenAI dialect: reading an upstream's, and writing the client's.
+
+Order and tolerance of clients: observed with the official Python and Node clients, 2026-11.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from llmwrap.canonical.events import (
+    Event,
+    Finished,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from llmwrap.canonical.messages import Request
+from llmwrap.dialects.base import Frame
+from llmwrap.dialects.framing import SseReader, SseRecord
+from llmwrap.dialects.openai.response import error_body, read_usage, reported_error
+from llmwrap.errors import GatewayError, UpstreamProtocolError
+
+DONE = b"data: [DONE]\n\n"
+HEARTBEAT = b": keep-alive\n\n"
+"""Not `: ping`: Continue's parser takes a line of that start as the end of a batch."""
+
+OBJECTS = {"chat": "chat.completion.chunk", "text_completion": "text_completion"}
+
+
+class StreamReader:
+    """Decodes one upstream stream; `ended` at `[DONE]`, after which nothing counts."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._records = SseReader()
+        self._open: set[int] = set()
+        self._finished: set[int] = set()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that `data` completes; raises at an error event and at nonsense."""
+        for record in self._records.feed(data):
+            if record.data.rstrip() == b"[DONE]":
+                self.ended = True
+                return
+            if frame := self._frame(record):
+                yield frame
+
+    def end(self) -> None:
+        """The bytes ended without `[DONE]`: complete only if every choice was finished."""
+        if not self._finished or self._open - self._finished:
+            raise UpstreamProtocolError(
+                "the upstream ended its stream in the middle of the answer"
+            )
+
+    def _frame(self, record: SseRecord) -> Frame | None:
+        try:
+            data = orjson.loads(record.data)
+        except orjson.JSONDecodeError as error:
+            raise UpstreamProtocolError(
+                "the upstream sent an event that is not JSON"
+            ) from error
+        if not isinstance(data, dict):
+            raise UpstreamProtocolError("the upstream sent an event that is no object")
+        if error := reported_error(data):
+            raise error
+        choices = data.get("choices")
+        if not isinstance(choices, list):
+            if record.name not in (b"", b"message"):
+                return None
+            raise UpstreamProtocolError("the upstream sent an event without choices")
+        events = self._events(data, choices)
+        return Frame(b"" if b"\n" in record.data else record.data, data, events)
+
+    def _events(self, data: dict[str, Any], choices: list[Any]) -> tuple[Event, ...]:
+        events: list[Event] = []
+        for choice in choices:
+            if not isinstance(choice, dict):
+                raise UpstreamProtocolError(
+                    "the upstream sent a choice that is no object"
+                )
+            self._read_choice(choice, events)
+        if usage := read_usage(data):
+            events.append(UsageReported(usage))
+        return tuple(events)
+
+    def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
+        index = choice.get("index")
+        if type(index) is not int:
+            index = 0
+        if index not in self._open:
+            self._open.add(index)
+            events.append(Started(index))
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            _read_delta(index, delta, events)
+        elif text := choice.get("text"):
+            events.append(TextDelta(index, str(text)))
+        if reason := choice.get("finish_reason"):
+            self._finished.add(index)
+            events.append(Finished(index, str(reason)))
+
+
+def _read_delta(index: int, delta: dict[str, Any], events: list[Event]) -> None:
+    if text := delta.get("content"):
+        events.append(TextDelta(index, str(text)))
+    if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+        events.append(ReasoningDelta(index, str(thought)))
+    if refusal := delta.get("refusal"):
+        events.append(TextDelta(index, str(refusal)))
+    calls = delta.get("tool_calls")
+    if isinstance(calls, list):
+        for call in calls:
+            if isinstance(call, dict):
+                events.append(_tool_call(index, call))
+    if isinstance(function := delta.get("function_call"), dict):
+        events.append(_tool_call(index, {"function": function}))
+
+
+def _tool_call(index: int, call: dict[str, Any]) -> ToolCallDelta:
+    function = call.get("function") or call.get("custom") or {}
+    if not isinstance(function, dict):
+        function = {}
+    arguments = function.get("arguments") or function.get("input") or ""
+    number = call.get("index")
+    return ToolCallDelta(
+        index,
+        number if type(number) is int else 0,
+        str(call.get("id") or ""),
+        str(function.get("name") or ""),
+        str(arguments),
+    )
+
+
+class StreamEncoder:
+    """Writes one client's stream: only `data:` lines, one JSON object each."""
+
+    content_type = "text/event-stream; charset=utf-8"
+
+    def __init__(self, request: Request) -> None:
+        self._model = request.model
+        self._usage_asked = request.usage_asked
+        self._object = OBJECTS[request.operation]
+
+    def pass_on(self, frame: Frame) -> bytes:
+        """The frame as it came; written anew only for the reasons told in the module below.
+
+        Those are: another model name than was asked for, a wrong `object`, usage that the
+        client did not ask for, and data that stood on several lines.
+        """
+        data = frame.data
+        changed = not frame.raw
+        if data.get("model") != self._model:
+            data["model"] = self._model
+            changed = True
+        if data.get("object") != self._object:
+            data["object"] = self._object
+            changed = True
+        if not self._usage_asked and data.get("usage"):
+            if not data["choices"]:
+                return b""
+            del data["usage"]
+            changed = True
+        return b"data: " + (orjson.dumps(data) if changed else frame.raw) + b"\n\n"
+
+    def heartbeat(self) -> bytes:
+        """A comment, which every client skips."""
+        return HEARTBEAT
+
+    def fail(self, error: GatewayError) -> bytes:
+        """One nested error event; no `[DONE]` follows it."""
+        return b"data: " + orjson.dumps({"error": error_body(error)}) + b"\n\n"
+
+    def close(self) -> bytes:
+        """The terminator, exactly as the Node client compares it."""
+        return DONE

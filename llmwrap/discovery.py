@@ -1,0 +1,195 @@
+"""Which model servers run on this machine: one look at the usual loopback ports.
+
+Only at start, and only while no pool is configured. Nothing beyond 127.0.0.1 is asked.
+Default ports: the products' documentation, read 2026-11.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Any
+
+import orjson
+import requests
+from urllib3.exceptions import HTTPError
+
+from llmwrap.settings.values import Kind
+
+PROBE_S = 0.3
+"""How long one server may be silent, in seconds."""
+
+TOTAL_S = 0.5
+"""How long all probes together may take, in seconds."""
+
+MAX_BODY_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Where to look. `product` "" = what its models say in `owned_by`.
+
+    `version_path` must answer with a JSON object that has a `version` first.
+    """
+
+    port: int
+    product: str = ""
+    version_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model server that answered: its OpenAI base URL and its models, if any."""
+
+    product: str
+    url: str
+    models: tuple[str, ...]
+
+
+LOOPBACK_PROBES = (
+    Probe(11434, "ollama", "/api/version"),
+    Probe(8000),
+    Probe(8080),
+    Probe(1234, "lmstudio"),
+)
+"""Ollama (its models say `library`); vLLM, llama.cpp and mlx-lm (they say `vllm`,
+`llamacpp`, nothing); LM Studio (its models say `organization_owner`)."""
+
+UNNAMED_PRODUCT = "local"
+
+
+def discover(
+    own_port: int | None, probes: Sequence[Probe] = LOOPBACK_PROBES
+) -> tuple[Found, ...]:
+    """Return the servers that answered within TOTAL_S, in the order of `probes`.
+
+    `own_port` is ours and is not asked; neither is another gateway of our kind adopted.
+    A probe that has not ended by then is left to its own limits, on a daemon thread.
+    """
+    wanted = [probe for probe in probes if probe.port != own_port]
+    answers: SimpleQueue[tuple[Probe, Found | None]] = SimpleQueue()
+    deadline = monotonic() + TOTAL_S
+    for probe in wanted:
+        Thread(target=_run, args=(probe, deadline, answers), daemon=True).start()
+    found: dict[Probe, Found | None] = {}
+    while len(found) < len(wanted):
+        try:
+            probe, answer = answers.get(timeout=max(deadline - monotonic(), 0))
+        except Empty:
+            break
+        found[probe] = answer
+    return tuple(answer for probe in wanted if (answer := found.get(probe)))
+
+
+def pools_from(found: Iterable[Found]) -> list[dict[str, Any]]:
+    """Return `[[pools]]` tables as plain JSON-able data: one per server and kind."""
+    tables: list[dict[str, Any]] = []
+    for server in found:
+        for kind in ("chat", "code", "embed"):
+            models = [model for model in server.models if kind_of(model) == kind]
+            if models:
+                taken = {table["name"] for table in tables}
+                name = _free_name(f"{_slug(server.product)}-{kind}", taken)
+                tables.append(_table(name, kind, server, models))
+    return tables
+
+
+_EMBED = re.compile(
+    r"embed|minilm|mpnet|mxbai|(?<![a-z0-9])(bge|e5|gte|gtr)(?![a-z0-9])"
+)
+_CODE = re.compile(r"(?<!en)(?<!de)code|codestral|devstral")
+
+
+def kind_of(model: str) -> Kind:
+    """Guess from its name what a model is for: most servers do not say."""
+    name = model.lower()
+    if _EMBED.search(name):
+        return "embed"
+    return "code" if _CODE.search(name) else "chat"
+
+
+def _run(
+    probe: Probe, deadline: float, answers: SimpleQueue[tuple[Probe, Found | None]]
+) -> None:
+    answers.put((probe, _look(probe, deadline)))
+
+
+def _look(probe: Probe, deadline: float) -> Found | None:
+    root = f"http://127.0.0.1:{probe.port}"
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["Accept-Encoding"] = "identity"
+        if probe.version_path:
+            version = _fetch_object(session, root + probe.version_path, deadline)
+            if version is None or "version" not in version:
+                return None
+        listing = _fetch_object(session, f"{root}/v1/models", deadline)
+    data = listing.get("data") if listing else None
+    if not isinstance(data, list):
+        return None
+    entries = [entry for entry in data if isinstance(entry, dict)]
+    owners = [str(entry.get("owned_by") or "") for entry in entries]
+    if any(owner.startswith("llmwrap") for owner in owners):
+        return None
+    models = tuple(entry["id"] for entry in entries if _is_name(entry.get("id")))
+    said = next(filter(_is_name, owners), UNNAMED_PRODUCT)
+    return Found(probe.product or said, f"{root}/v1", models)
+
+
+def _fetch_object(
+    session: requests.Session, url: str, deadline: float
+) -> dict[str, Any] | None:
+    """Fetch a JSON object; None for anything else and from a gateway of our kind."""
+    try:
+        with session.get(
+            url, timeout=PROBE_S, allow_redirects=False, stream=True
+        ) as response:
+            if response.status_code != 200 or _is_ours(response):
+                return None
+            value = orjson.loads(_read_body(response, deadline))
+    except (requests.RequestException, HTTPError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _read_body(response: requests.Response, deadline: float) -> bytes:
+    """Read to the end; `read1` returns at each arrival, so a trickle is noticed."""
+    body = b""
+    while chunk := response.raw.read1(65_536):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES or monotonic() > deadline:
+            raise ValueError("the answer is too long or too slow")
+    return body
+
+
+def _is_ours(response: requests.Response) -> bool:
+    return any(name.lower().startswith("x-llmwrap-") for name in response.headers)
+
+
+def _is_name(value: object) -> bool:
+    """Whether a name can be shown: it goes to the operator's terminal."""
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
+def _slug(product: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", product.lower()).strip("-") or UNNAMED_PRODUCT
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def _table(
+    name: str, kind: str, server: Found, models: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": kind,
+        "models": list(models),
+        "owned_by": server.product,
+        "default_model": models[0],
+        "upstreams": [{"name": name, "url": server.url, "dialect": "openai"}],
+    }

@@ -1,0 +1,80 @@
+"""The record of one request: facts noted as they happen, read by the sinks after the last byte.
+
+Not a place for decisions. Times are monotonic seconds; one thread writes at a time.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llmwrap.canonical.events import Usage
+from llmwrap.errors import GatewayError
+
+Outcome = Literal[
+    "ok", "refused", "failed", "client_abort", "upstream_abort", "gateway_timeout"
+]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try on one upstream; `error` is the code of what ended it, None for an answer."""
+
+    upstream: str
+    started: float
+    status: int | None = None
+    error: str | None = None
+    seconds: float | None = None
+
+    def close(self, now: float, error: GatewayError | None = None) -> None:
+        """Note the end; only the first call counts."""
+        if self.seconds is None:
+            self.seconds = now - self.started
+            self.error = error.code if error else None
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What happened to one request.
+
+    `id` is ours and unique (it also goes upstream); `request_id` is what the caller sees, its
+    own where that was well formed. `model` is the name that was asked for. `usage_estimated`
+    says that no upstream reported the tokens.
+    """
+
+    id: str
+    request_id: str
+    method: str
+    path: str
+    client_ip: str
+    started: float
+    user_id: str = ""
+    user: str = ""
+    auth_kind: str = ""
+    service: str = ""
+    operation: str = ""
+    model: str = ""
+    upstream_model: str = ""
+    stream: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    status: int = 0
+    error: GatewayError | None = None
+    outcome: Outcome = "ok"
+    usage: Usage | None = None
+    finish_reasons: dict[int, str] = field(default_factory=dict)
+    bytes_out: int = 0
+    first_byte: float | None = None
+    ended: float | None = None
+
+    def fail(self, error: GatewayError, outcome: Outcome | None = None) -> None:
+        """Note the error that the caller is told; without `outcome` its status decides."""
+        self.error = error
+        self.outcome = outcome or ("refused" if error.status < 500 else "failed")
+
+    @property
+    def upstream(self) -> str:
+        """The upstream that served, or was tried last."""
+        return self.attempts[-1].upstream if self.attempts else ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, 0 while it runs."""
+        return 0.0 if self.ended is None else self.ended - self.started

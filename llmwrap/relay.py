@@ -1,0 +1,262 @@
+"""The way of one model request: attempts until the first byte, then the answer to its end.
+
+Sans-IO: a driver tells it what happened and does what it says next. No socket, no thread, no
+clock; `now` is monotonic seconds. Retry rule: another upstream is asked only while nothing has
+been given to the client, only for errors that say so, at most `MAX_ATTEMPTS` times in all, and
+never the same upstream twice. After the first byte there is one terminal error event.
+"""
+
+from dataclasses import dataclass
+
+from llmwrap.answers import Answer, ErrorAnswer, PlainAnswer, StreamAnswer
+from llmwrap.canonical.messages import Request
+from llmwrap.dialects.base import Call, Dialect, Headers
+from llmwrap.errors import (
+    GatewayError,
+    NoHealthyUpstream,
+    UpstreamDisconnected,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+)
+from llmwrap.exchange import Attempt, Exchange
+from llmwrap.routing import Route
+from llmwrap.settings.values import ServiceSettings, Timeouts
+from llmwrap.upstreams.upstream import Lease, Upstream
+
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every request of one service: the client's dialect, settings, deadlines."""
+
+    dialect: Dialect
+    service: ServiceSettings
+    timeouts: Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Do next: send `call` to `upstream`, then tell `opened` or `failed`."""
+
+    upstream: Upstream
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Do next: give `data` to the client (the status first, see `Relay.head`), then go on."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Do next: give `data` to the client, end its answer, and call `Relay.close`."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do next: wait for bytes, or until `Relay.deadline`."""
+
+
+WAIT = Wait()
+Step = Open | Give | Finish | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of the client's answer; valid once the first Give or Finish is told."""
+
+    status: int
+    headers: Headers
+
+
+class Relay:
+    """One request, one answer. Not thread-safe: one driver at a time tells it things."""
+
+    def __init__(
+        self, terms: Terms, request: Request, route: Route, exchange: Exchange
+    ) -> None:
+        dialect = self._dialect = terms.dialect
+        self._service = terms.service
+        self._timeouts = terms.timeouts
+        self._request = request
+        self._route = route
+        self.exchange = exchange
+        defaults = request.defaults if route.pool.inject_defaults else {}
+        self._call = dialect.render_call(request, route.upstream_model, defaults)
+        self._encoder = dialect.encoder(request) if request.stream else None
+        self._total_deadline = exchange.started + self._timeouts.total_s
+        self._lease: Lease | None = None
+        self._attempt: Attempt | None = None
+        self._answer: Answer | None = None
+        self._tried: set[Upstream] = set()
+        self._idle = False
+        self.head: Head | None = None
+        self.deadline = self._total_deadline
+        self.ended = False
+
+    def start(self, now: float) -> Step:
+        """Begin: lease an upstream."""
+        return self._next_attempt(now, None)
+
+    def opened(self, now: float, status: int, content_type: str) -> Step:
+        """The upstream's answer begins."""
+        assert self._attempt
+        self._attempt.status = status
+        self._answer = self._answer_for(status, content_type)
+        return self.tick(now)
+
+    def feed(self, now: float, data: bytes) -> Step:
+        """Bytes of the upstream's answer."""
+        assert self._answer
+        if now >= self._total_deadline:
+            return self.tick(now)
+        self._idle = True
+        self._set_deadline(now, self._timeouts.idle_s)
+        return self._after(now, self._answer.feed(data))
+
+    def eof(self, now: float) -> Step:
+        """The upstream's answer is over, properly framed."""
+        assert self._answer
+        return self._after(now, self._answer.end())
+
+    def failed(self, now: float, error: GatewayError) -> Step:
+        """The upstream could not be reached, or its connection broke."""
+        return self._fail(now, error, b"")
+
+    def tick(self, now: float) -> Step:
+        """Time has passed: fails when the deadline has, otherwise nothing."""
+        if now < self.deadline:
+            return WAIT
+        if now >= self._total_deadline:
+            what, seconds = "total", self._timeouts.total_s
+        elif self._idle:
+            what, seconds = "idle", self._timeouts.idle_s
+        else:
+            what, seconds = "first byte", self._timeouts.first_byte_s
+        error = UpstreamTimeout(f"the {what} timeout of {seconds:g} s passed")
+        return self._fail(now, error, b"")
+
+    def close(self, now: float) -> None:
+        """The client has its last byte, or has gone; releases everything, idempotent."""
+        if not self.ended:
+            self.ended = True
+            self.exchange.outcome = "client_abort"
+        self._end_attempt(now, None)
+
+    def _answer_for(self, status: int, content_type: str) -> Answer:
+        dialect, request = self._dialect, self._request
+        if not 200 <= status < 300 or status == 204:
+            return ErrorAnswer(dialect, status)
+        hold_empty = (
+            self._service.empty_answer == "error" and request.operation == "chat"
+        )
+        if request.stream and "json" not in content_type:
+            return StreamAnswer(dialect, request, self.exchange, hold_empty)
+        return PlainAnswer(dialect, request, self.exchange, hold_empty)
+
+    def _after(self, now: float, out: bytes) -> Step:
+        """What an answer's bytes mean for the client."""
+        assert self._answer
+        if self._answer.failure:
+            return self._fail(now, self._answer.failure, out)
+        if self._answer.ended:
+            return self._complete(now, out)
+        if not out:
+            return WAIT
+        self._commit(now)
+        return Give(out)
+
+    def _complete(self, now: float, data: bytes) -> Step:
+        assert self._answer
+        if self._request.stream and not self._answer.streamed:
+            error = UpstreamProtocolError(
+                "the upstream sent a plain answer to a stream"
+            )
+            return self._fail(now, error, b"")
+        self._commit(now, None if self._answer.streamed else len(data))
+        self.ended = True
+        self._end_attempt(now, None)
+        return Finish(data)
+
+    def _commit(self, now: float, length: int | None = None) -> None:
+        """Fix status and headers; nothing can be retried from here on."""
+        if self.head:
+            return
+        assert self._answer
+        headers: list[tuple[str, str]] = [("Content-Type", self._answer.content_type)]
+        if length is None:
+            headers.append(("Cache-Control", "no-cache, no-transform"))
+            headers.append(("X-Accel-Buffering", "no"))
+        else:
+            headers.append(("Content-Length", str(length)))
+        self.head = Head(200, (*headers, *self._told()))
+        self.exchange.status = 200
+        self.exchange.first_byte = now
+
+    def _told(self) -> Headers:
+        exchange = self.exchange
+        return (
+            ("x-llmwrap-upstream", exchange.upstream),
+            ("x-llmwrap-attempts", str(len(exchange.attempts))),
+        )
+
+    def _fail(self, now: float, error: GatewayError, out: bytes) -> Step:
+        """Another attempt where that is allowed, else the one terminal error."""
+        self._end_attempt(now, error)
+        if self.head or out:
+            return self._break(now, error, out)
+        if error.retryable and len(self._tried) < MAX_ATTEMPTS:
+            return self._next_attempt(now, error)
+        return self._refuse(now, error)
+
+    def _next_attempt(self, now: float, before: GatewayError | None) -> Step:
+        if now >= self._total_deadline:
+            return self._refuse(
+                now, before or UpstreamTimeout("the total timeout passed")
+            )
+        try:
+            lease = self._route.pool.lease(self._route.upstreams, self._tried)
+        except NoHealthyUpstream as error:
+            return self._refuse(now, before or error)
+        self._lease = lease
+        self._tried.add(lease.upstream)
+        self._answer = None
+        self._idle = False
+        self._attempt = Attempt(lease.upstream.name, now)
+        self.exchange.attempts.append(self._attempt)
+        self._set_deadline(now, self._timeouts.connect_s + self._timeouts.first_byte_s)
+        return Open(lease.upstream, self._call)
+
+    def _break(self, now: float, error: GatewayError, out: bytes) -> Step:
+        """A stream that has begun ends with its dialect's error event, and the body cleanly."""
+        assert self._encoder
+        self._commit(now)
+        outcome = "gateway_timeout" if error.status == 504 else "upstream_abort"
+        self.exchange.fail(error, outcome)
+        self.ended = True
+        return Finish(out + self._encoder.fail(error))
+
+    def _refuse(self, now: float, error: GatewayError) -> Step:
+        status, headers, body = self._dialect.render_error(error, self._service)
+        told = (*headers, *error.answer_headers(), *self._told())
+        if len(self._tried) > 1:
+            told += (("x-should-retry", "false"),)
+        self.head = Head(status, told)
+        self.exchange.status = status
+        self.exchange.fail(error)
+        self.ended = True
+        return Finish(body)
+
+    def _end_attempt(self, now: float, error: GatewayError | None) -> None:
+        if self._attempt:
+            self._attempt.close(now, error)
+        if self._lease:
+            self._lease.release()
+
+    def _set_deadline(self, now: float, seconds: float) -> None:
+        self.deadline = min(now + seconds, self._total_deadline)

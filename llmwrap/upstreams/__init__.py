@@ -1,0 +1,1 @@
+"""Where models run: upstreams, the pools they form, what they serve, and blocking calls to them."""

@@ -1,0 +1,180 @@
+"""Blocking calls to upstreams, for the generator driver and the control plane.
+
+`requests` adapters without a session: no redirects, no cookies, no environment proxies or
+netrc, no decompression, no retries of its own. One connection pool per upstream.
+"""
+
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from llmwrap.dialects.base import Call
+from llmwrap.errors import (
+    GatewayError,
+    UpstreamDisconnected,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from llmwrap.settings.values import Timeouts
+from llmwrap.upstreams.upstream import Upstream
+
+_READ_BYTES = 65_536
+_LINGER_S = 0.05
+
+
+class OpenAnswer:
+    """An upstream's answer being read by one thread; the holder closes it."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self._raw: urllib3.HTTPResponse = response.raw
+        self.status = response.status_code
+        self.content_type = response.headers.get("Content-Type", "")
+        self.request_id = response.headers.get("x-request-id", "")
+
+    def read(self, timeout_s: float) -> bytes:
+        """The bytes that came next, b"" at a proper end; raises when it broke or took too long.
+
+        After a timeout nothing more can be read: the standard library's reader is dead then.
+        """
+        self._set_timeout(timeout_s)
+        try:
+            data: bytes = self._raw.read1(_READ_BYTES, decode_content=False)
+        except (TimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
+            raise UpstreamTimeout("the upstream fell silent") from error
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise _broken("in the middle of its answer") from error
+        return data
+
+    def close(self) -> None:
+        """Give the connection back if the answer is at its end (or is about to be), else cut it."""
+        with suppress(GatewayError):
+            self.read(_LINGER_S)
+        self._response.close()
+
+    def abort(self) -> None:
+        """Cut the connection, so that the upstream stops working for nobody."""
+        self._raw.close()
+        self._response.close()
+
+    def _set_timeout(self, timeout_s: float) -> None:
+        connection = self._raw.connection
+        sock = getattr(connection, "sock", None)
+        if sock is not None:
+            sock.settimeout(max(timeout_s, 0.001))
+
+
+class UpstreamClient:
+    """Opens calls; thread-safe. Make it after a fork: sockets are not shared by processes."""
+
+    def __init__(self, timeouts: Timeouts, max_connections: int) -> None:
+        self._timeouts = timeouts
+        self._max_connections = max_connections
+        self._adapters: dict[str, HTTPAdapter] = {}
+        self._lock = threading.Lock()
+
+    def open(
+        self, upstream: Upstream, call: Call, headers: Mapping[str, str] | None = None
+    ) -> OpenAnswer:
+        """Send `call` and wait for the head of the answer; a GatewayError when none comes."""
+        prepared = self._prepare(upstream, call, headers or {})
+        timeout = (self._timeouts.connect_s, self._timeouts.first_byte_s)
+        try:
+            response = self._adapter(upstream).send(
+                prepared, stream=True, timeout=timeout, verify=True, proxies=None
+            )
+        except requests.ConnectTimeout as error:
+            raise UpstreamUnreachable(
+                "the upstream did not accept a connection"
+            ) from error
+        except requests.Timeout as error:
+            limit = f"{self._timeouts.first_byte_s:g} s"
+            raise UpstreamTimeout(
+                f"the first byte timeout of {limit} passed"
+            ) from error
+        except requests.ConnectionError as error:
+            raise _connection_failure(error) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise UpstreamProtocolError(
+                "the upstream's answer is no valid HTTP"
+            ) from error
+        return OpenAnswer(response)
+
+    def fetch(
+        self, upstream: Upstream, call: Call, limit_bytes: int
+    ) -> tuple[int, bytes]:
+        """Status and body of a short call; UpstreamProtocolError over `limit_bytes`."""
+        answer = self.open(upstream, call)
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while data := answer.read(self._timeouts.idle_s):
+                size += len(data)
+                if size > limit_bytes:
+                    raise UpstreamProtocolError("the upstream's answer is too long")
+                parts.append(data)
+        except GatewayError:
+            answer.abort()
+            raise
+        answer.close()
+        return answer.status, b"".join(parts)
+
+    def close(self) -> None:
+        """Close every kept connection."""
+        for adapter in self._adapters.values():
+            adapter.close()
+
+    def _adapter(self, upstream: Upstream) -> HTTPAdapter:
+        adapter = self._adapters.get(upstream.name)
+        if adapter is None:
+            with self._lock:
+                adapter = self._adapters.setdefault(
+                    upstream.name,
+                    HTTPAdapter(
+                        pool_connections=1,
+                        pool_maxsize=self._max_connections,
+                        max_retries=0,
+                    ),
+                )
+        return adapter
+
+    def _prepare(
+        self, upstream: Upstream, call: Call, headers: Mapping[str, str]
+    ) -> requests.PreparedRequest:
+        """A prepared request made by hand: `requests` would add cookies, netrc and defaults."""
+        prepared = requests.PreparedRequest()
+        prepared.method = call.method
+        prepared.url = upstream.url + call.path
+        prepared.body = call.body or None
+        fields: Any = requests.structures.CaseInsensitiveDict(call.headers)
+        fields.update(upstream.credentials)
+        fields.update(headers)
+        fields["Accept-Encoding"] = "identity"
+        if call.body:
+            fields["Content-Length"] = str(len(call.body))
+        prepared.headers = fields
+        return prepared
+
+
+def _connection_failure(error: requests.ConnectionError) -> GatewayError:
+    """Nothing sent (refused, no such host, bad certificate), or broken after that."""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", None)
+    before = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.SSLError,
+        urllib3.exceptions.NameResolutionError,
+    )
+    if isinstance(error, requests.exceptions.SSLError) or isinstance(reason, before):
+        return UpstreamUnreachable("the upstream cannot be reached")
+    return _broken("before it answered")
+
+
+def _broken(when: str) -> UpstreamDisconnected:
+    return UpstreamDisconnected(f"the upstream closed the connection {when}")

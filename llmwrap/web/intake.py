@@ -1,0 +1,80 @@
+"""What every request passes first: its record, its id, its body within the limit.
+
+The body is read here, before anybody is asked who they are: a body that is too long is refused
+first, and reading raw bytes is the only way that sees a chunked body to its end.
+"""
+
+import re
+import secrets
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import ClientDisconnected
+
+from llmwrap.errors import InvalidRequest, RequestTooLarge
+from llmwrap.exchange import Exchange
+from llmwrap.web.gateway import Gateway
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def register_intake(app: Flask, gateway: Gateway) -> None:
+    """Install the hooks; call it before the guard's, which needs the record."""
+
+    @app.before_request
+    def begin() -> None:
+        gateway.start()
+        g.exchange = _new_exchange(gateway)
+        g.body = b""
+        if request.routing_exception is None and request.method in _BODY_METHODS:
+            g.body = _read_body(gateway.settings.server.max_body_bytes)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        exchange: Exchange = g.exchange
+        response.headers["x-request-id"] = exchange.request_id
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        exchange.status = response.status_code
+        response.call_on_close(lambda: gateway.finish(exchange))
+        return response
+
+
+def _new_exchange(gateway: Gateway) -> Exchange:
+    own = f"req_{secrets.token_hex(12)}"
+    return Exchange(
+        id=own,
+        request_id=_sent_id() or own,
+        method=request.method,
+        path=request.path,
+        client_ip=request.remote_addr or "",
+        started=gateway.clock(),
+    )
+
+
+def _sent_id() -> str:
+    """The caller's own request id where it is well formed, for its logs; never used as unique."""
+    for name in ("X-Request-Id", "X-Client-Request-Id"):
+        sent = request.headers.get(name, "")
+        if _REQUEST_ID.fullmatch(sent):
+            return sent
+    return ""
+
+
+def _read_body(limit: int) -> bytes:
+    length = request.content_length
+    if length is not None and length > limit:
+        raise _too_large(limit)
+    try:
+        body = request.stream.read(limit + 1)
+    except ClientDisconnected as error:
+        raise InvalidRequest("the body ended before its declared length") from error
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(
+        f"the body is over the limit of {limit} bytes", headers=(("Connection", "close"),)
+    )

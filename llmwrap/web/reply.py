@@ -1,0 +1,101 @@
+"""The generator driver: runs a relay in the view's own thread and yields its answer.
+
+It decides nothing. It works under any WSGI server; while the upstream is silent it notices
+neither a client that left nor the time for a heartbeat.
+"""
+
+from collections.abc import Iterator
+
+from flask import Response
+
+from llmwrap.errors import GatewayError, UpstreamTimeout
+from llmwrap.relay import Finish, Give, Open, Relay, Step, Wait
+from llmwrap.upstreams.client import OpenAnswer
+from llmwrap.web.gateway import Gateway
+
+
+class Driver:
+    """Drives one relay to its end. `close` is called once, whatever happened."""
+
+    def __init__(
+        self, relay: Relay, gateway: Gateway, traceparent: str | None
+    ) -> None:
+        self._relay = relay
+        self._gateway = gateway
+        self._clock = gateway.clock
+        self._answer: OpenAnswer | None = None
+        self._headers = {"X-Request-Id": relay.exchange.id}
+        if traceparent:
+            self._headers["traceparent"] = traceparent
+
+    def respond(self) -> Response:
+        """The response, as soon as its first bytes are there."""
+        try:
+            step = self._advance(self._relay.start(self._clock()))
+        except BaseException:
+            self.close()
+            raise
+        head = self._relay.head
+        assert head
+        body = step.data if isinstance(step, Finish) else self._rest(step)
+        response = Response(body, status=head.status)
+        for name, value in head.headers:
+            response.headers[name] = value
+        response.call_on_close(self.close)
+        return response
+
+    def close(self) -> None:
+        """After the last byte, or when the client has left: nothing stays open or leased."""
+        relay = self._relay
+        relay.close(self._clock())
+        if self._answer:
+            if relay.exchange.outcome == "ok":
+                self._answer.close()
+            else:
+                self._answer.abort()
+            self._answer = None
+        self._gateway.finish(relay.exchange)
+
+    def _rest(self, step: Give | Finish) -> Iterator[bytes]:
+        yield step.data
+        while not isinstance(step, Finish):
+            step = self._advance(Wait())
+            yield step.data
+
+    def _advance(self, step: Step) -> Give | Finish:
+        """Do what the relay says until there is something for the client."""
+        while True:
+            if isinstance(step, Open):
+                step = self._open(step)
+            elif isinstance(step, Wait):
+                step = self._read()
+            else:
+                return step
+
+    def _open(self, step: Open) -> Step:
+        if self._answer:
+            self._answer.abort()
+            self._answer = None
+        try:
+            self._answer = self._gateway.client.open(
+                step.upstream, step.call, self._headers
+            )
+        except GatewayError as error:
+            return self._relay.failed(self._clock(), error)
+        answer = self._answer
+        return self._relay.opened(self._clock(), answer.status, answer.content_type)
+
+    def _read(self) -> Step:
+        assert self._answer
+        relay = self._relay
+        try:
+            data = self._answer.read(relay.deadline - self._clock())
+        except UpstreamTimeout as error:
+            step = relay.tick(self._clock())
+            if isinstance(step, Wait):
+                step = relay.failed(self._clock(), error)
+            return step
+        except GatewayError as error:
+            return relay.failed(self._clock(), error)
+        now = self._clock()
+        return relay.feed(now, data) if data else relay.eof(now)
