@@ -7,7 +7,13 @@ what was whole before it still leaves; `ended` says that nothing more is wanted 
 
 from typing import Protocol
 
-from llmwrap.canonical.events import CONTENT, Event, Finished, UsageReported
+from llmwrap.canonical.events import (
+    CONTENT,
+    Event,
+    Finished,
+    TextDelta,
+    UsageReported,
+)
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Dialect
 from llmwrap.errors import EmptyAnswer, GatewayError, UpstreamProtocolError
@@ -36,7 +42,12 @@ class StreamAnswer:
     streamed = True
 
     def __init__(
-        self, dialect: Dialect, request: Request, exchange: Exchange, hold_empty: bool
+        self,
+        dialect: Dialect,
+        request: Request,
+        exchange: Exchange,
+        *,
+        hold_empty: bool,
     ) -> None:
         self._reader = dialect.frame_reader(request)
         self._encoder = dialect.encoder(request)
@@ -92,12 +103,17 @@ class PlainAnswer:
     streamed = False
 
     def __init__(
-        self, dialect: Dialect, request: Request, exchange: Exchange, hold_empty: bool
+        self,
+        dialect: Dialect,
+        request: Request,
+        exchange: Exchange,
+        *,
+        refuse_empty: bool,
     ) -> None:
         self._dialect = dialect
         self._request = request
         self._exchange = exchange
-        self._refuse_empty = hold_empty
+        self._refuse_empty = refuse_empty
         self._parts: list[bytes] = []
         self._size = 0
         self.ended = False
@@ -168,4 +184,8 @@ def _note(exchange: Exchange, events: tuple[Event, ...]) -> None:
 
 
 def _has_content(events: tuple[Event, ...]) -> bool:
-    return any(isinstance(event, CONTENT) for event in events)
+    """Whether something of an answer is in `events`; white space alone is nothing."""
+    return any(
+        event.text.strip() if type(event) is TextDelta else isinstance(event, CONTENT)
+        for event in events
+    )

@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> Flask:
         for prefix in service.prefixes:
             endpoints = Endpoints(gateway, service, prefix)
             app.register_blueprint(blueprint_for(service, prefix, endpoints.view_of))
-    app.wsgi_app = one_spelling(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = one_spelling(app.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
 
 

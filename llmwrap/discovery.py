@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from llmwrap.settings.values import Kind
 
-PROBE_S = 0.3
+SILENCE_S = 0.3
 """How long one server may be silent, in seconds."""
 
 TOTAL_S = 0.5
@@ -37,6 +37,7 @@ class Probe:
     port: int
     product: str = ""
     version_path: str = ""
+    silence_s: float = SILENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,18 @@ UNNAMED_PRODUCT = "local"
 
 
 def discover(
-    own_port: int | None, probes: Sequence[Probe] = LOOPBACK_PROBES
+    own_port: int | None,
+    probes: Sequence[Probe] = LOOPBACK_PROBES,
+    total_s: float = TOTAL_S,
 ) -> tuple[Found, ...]:
-    """Return the servers that answered within TOTAL_S, in the order of `probes`.
+    """Return the servers that answered within `total_s`, in the order of `probes`.
 
     `own_port` is ours and is not asked; neither is another gateway of our kind adopted.
     A probe that has not ended by then is left to its own limits, on a daemon thread.
     """
     wanted = [probe for probe in probes if probe.port != own_port]
     answers: SimpleQueue[tuple[Probe, Found | None]] = SimpleQueue()
-    deadline = monotonic() + TOTAL_S
+    deadline = monotonic() + total_s
     for probe in wanted:
         Thread(target=_run, args=(probe, deadline, answers), daemon=True).start()
     found: dict[Probe, Found | None] = {}
@@ -118,14 +121,11 @@ def _run(
 
 def _look(probe: Probe, deadline: float) -> Found | None:
     root = f"http://127.0.0.1:{probe.port}"
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Accept-Encoding"] = "identity"
-        if probe.version_path:
-            version = _fetch_object(session, root + probe.version_path, deadline)
-            if version is None or "version" not in version:
-                return None
-        listing = _fetch_object(session, f"{root}/v1/models", deadline)
+    if probe.version_path:
+        version = _fetch_object(root + probe.version_path, probe.silence_s, deadline)
+        if version is None or "version" not in version:
+            return None
+    listing = _fetch_object(f"{root}/v1/models", probe.silence_s, deadline)
     data = listing.get("data") if listing else None
     if not isinstance(data, list):
         return None
@@ -138,20 +138,28 @@ def _look(probe: Probe, deadline: float) -> Found | None:
     return Found(probe.product or said, f"{root}/v1", models)
 
 
-def _fetch_object(
-    session: requests.Session, url: str, deadline: float
-) -> dict[str, Any] | None:
+def _fetch_object(url: str, silence_s: float, deadline: float) -> dict[str, Any] | None:
     """Fetch a JSON object; None for anything else and from a gateway of our kind."""
     try:
-        with session.get(
-            url, timeout=PROBE_S, allow_redirects=False, stream=True
-        ) as response:
+        with (
+            _session() as session,
+            session.get(
+                url, timeout=silence_s, allow_redirects=False, stream=True
+            ) as response,
+        ):
             if response.status_code != 200 or _is_ours(response):
                 return None
             value = orjson.loads(_read_body(response, deadline))
     except (requests.RequestException, HTTPError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.headers["Accept-Encoding"] = "identity"
+    return session
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:

@@ -24,7 +24,9 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(record.created, UTC).isoformat(
+        timespec="milliseconds"
+    )
 
 
 class JsonFormatter(logging.Formatter):

@@ -14,7 +14,6 @@ from llmwrap.dialects.base import Call, Dialect, Headers
 from llmwrap.errors import (
     GatewayError,
     NoHealthyUpstream,
-    UpstreamDisconnected,
     UpstreamProtocolError,
     UpstreamTimeout,
 )
@@ -152,12 +151,10 @@ class Relay:
         dialect, request = self._dialect, self._request
         if not 200 <= status < 300 or status == 204:
             return ErrorAnswer(dialect, status)
-        hold_empty = (
-            self._service.empty_answer == "error" and request.operation == "chat"
-        )
+        content = self._service.empty_answer == "error" and request.operation == "chat"
         if request.stream and "json" not in content_type:
-            return StreamAnswer(dialect, request, self.exchange, hold_empty)
-        return PlainAnswer(dialect, request, self.exchange, hold_empty)
+            return StreamAnswer(dialect, request, self.exchange, hold_empty=content)
+        return PlainAnswer(dialect, request, self.exchange, refuse_empty=content)
 
     def _after(self, now: float, out: bytes) -> Step:
         """What an answer's bytes mean for the client."""
@@ -236,8 +233,8 @@ class Relay:
         """A stream that has begun ends with its dialect's error event, and the body cleanly."""
         assert self._encoder
         self._commit(now)
-        outcome = "gateway_timeout" if error.status == 504 else "upstream_abort"
-        self.exchange.fail(error, outcome)
+        timed_out = error.status == 504
+        self.exchange.fail(error, "gateway_timeout" if timed_out else "upstream_abort")
         self.ended = True
         return Finish(out + self._encoder.fail(error))
 

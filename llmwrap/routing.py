@@ -41,7 +41,7 @@ class Router:
         self._catalog = catalog
 
     def resolve(self, scope: Scope, model: str, operation: Operation) -> Route:
-        """The route of `model` ("" = the default); ModelNotFound alike for all reasons of absence."""
+        """The route of `model` ("" = the default); ModelNotFound whatever the reason."""
         asked = model or self._default(scope)
         for pool in self._pools_of(scope):
             target = pool.aliases.get(asked, asked)

@@ -20,8 +20,7 @@ class ApiKeys:
     """Finds whose a key is, in constant time; with `shared_key` "" none is good."""
 
     def __init__(self, shared_key: str) -> None:
-        # WSGI shows header bytes as Latin-1 text: the configured key is read so, too.
-        self._shared = shared_key.encode().decode("latin-1").encode()
+        self._shared = shared_key.encode()
 
     def find(self, key: str) -> Principal | None:
         """Return whose this key is, taken as it stood in a header; None if nobody's."""

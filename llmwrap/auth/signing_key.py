@@ -36,16 +36,17 @@ def _create(path: Path) -> None:
     fd, name = tempfile.mkstemp(
         prefix=f".{FILE_NAME}-", dir=path.parent
     )  # 0600, O_EXCL
+    made = Path(name)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(secrets.token_hex(MIN_BYTES).encode())
             file.flush()
             os.fsync(fd)
-        os.link(name, path)
+        path.hardlink_to(made)
     except FileExistsError:
         pass
     finally:
-        os.unlink(name)
+        made.unlink()
 
 
 def _read(path: Path) -> bytes:

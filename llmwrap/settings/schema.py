@@ -24,7 +24,7 @@ class Section(Schema):
     """A table that becomes what `makes` returns for its keys."""
 
     makes: ClassVar[Callable[..., Any]]
-    error_messages: ClassVar[dict[str, str]] = {"unknown": UNKNOWN, "type": "a table"}
+    error_messages = {"unknown": UNKNOWN, "type": "a table"}  # noqa: RUF012 (as in Schema)
 
     class Meta:
         """An unknown key is a mistake, not something to drop."""

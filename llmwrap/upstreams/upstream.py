@@ -5,7 +5,6 @@ from collections.abc import Callable
 from llmwrap.dialects.base import Dialect, Headers
 from llmwrap.settings.values import UpstreamSettings
 
-
 _WILDCARDS = frozenset("*?[")
 
 

@@ -39,10 +39,10 @@ def auths_blueprint(sources: CredentialSources) -> Blueprint:
         for name, texts in _SIGN_IN.validate(body).items():
             kind = InvalidRequest if name in body else MissingParameter
             raise kind(f"{name}: {texts[0]}", param=str(name))
-        name = body.get("email") or body.get("username")
-        if not name:
+        who = body.get("email") or body.get("username")
+        if not who:
             raise MissingParameter("email (or username) is missing", param="email")
-        return jsonify(_rendered(sign_in(sources, name, body["password"])))
+        return jsonify(_rendered(sign_in(sources, who, body["password"])))
 
     return blueprint
 

@@ -76,5 +76,6 @@ def _read_body(limit: int) -> bytes:
 
 def _too_large(limit: int) -> RequestTooLarge:
     return RequestTooLarge(
-        f"the body is over the limit of {limit} bytes", headers=(("Connection", "close"),)
+        f"the body is over the limit of {limit} bytes",
+        headers=(("Connection", "close"),),
     )

@@ -17,9 +17,7 @@ from llmwrap.web.gateway import Gateway
 class Driver:
     """Drives one relay to its end. `close` is called once, whatever happened."""
 
-    def __init__(
-        self, relay: Relay, gateway: Gateway, traceparent: str | None
-    ) -> None:
+    def __init__(self, relay: Relay, gateway: Gateway, traceparent: str | None) -> None:
         self._relay = relay
         self._gateway = gateway
         self._clock = gateway.clock

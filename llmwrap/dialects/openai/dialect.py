@@ -18,7 +18,7 @@ class OpenAI:
 
     name = "openai"
     owned_by = "vllm"
-    routes = (
+    routes: tuple[RouteRule, ...] = (
         RouteRule("GET", "/models", "list_models"),
         RouteRule("GET", "/models/<path:model>", "show_model"),
         RouteRule("POST", "/chat/completions", "chat"),

@@ -10,17 +10,11 @@ from typing import Any
 
 import orjson
 
-from llmwrap.canonical.events import (
-    Event,
-    Finished,
-    TextDelta,
-    ToolCallDelta,
-    Usage,
-    UsageReported,
-)
+from llmwrap.canonical.events import Event, UsageReported
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Headers, Model
 from llmwrap.dialects.openai.embeddings import fit_vectors
+from llmwrap.dialects.openai.events import choice_events, count, read_usage
 from llmwrap.errors import (
     GatewayError,
     ModelLoading,
@@ -99,48 +93,12 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _events(data: Mapping[str, Any]) -> tuple[Event, ...]:
     events: list[Event] = []
-    for number, choice in enumerate(data.get("choices") or ()):
+    for choice in data.get("choices") or ():
         if isinstance(choice, dict):
-            _read_choice(number, choice, events)
+            events.extend(choice_events(choice))
     if usage := read_usage(data):
         events.append(UsageReported(usage))
     return tuple(events)
-
-
-def _read_choice(number: int, choice: dict[str, Any], events: list[Event]) -> None:
-    message = choice.get("message")
-    if not isinstance(message, dict):
-        message = {"content": choice.get("text")}
-    content = message.get("content")
-    text = message.get("reasoning_content") or message.get("reasoning")
-    said = content or message.get("refusal") or text or message.get("audio")
-    if said and str(said).strip():
-        events.append(TextDelta(number, content if isinstance(content, str) else ""))
-    for call in message.get("tool_calls") or ():
-        events.append(ToolCallDelta(number, 0, str(call), "", ""))
-    if message.get("function_call"):
-        events.append(ToolCallDelta(number, 0, "", "", ""))
-    if reason := choice.get("finish_reason"):
-        events.append(Finished(number, str(reason)))
-
-
-def read_usage(data: Mapping[str, Any]) -> Usage | None:
-    """The tokens an upstream reports, None where it reports none."""
-    usage = data.get("usage")
-    if not isinstance(usage, dict) or not usage:
-        return None
-    prompt_details = usage.get("prompt_tokens_details") or {}
-    details = usage.get("completion_tokens_details") or {}
-    return Usage(
-        prompt=_count(usage.get("prompt_tokens")),
-        completion=_count(usage.get("completion_tokens")),
-        cached=_count(prompt_details.get("cached_tokens")),
-        reasoning=_count(details.get("reasoning_tokens")),
-    )
-
-
-def _count(value: Any) -> int:
-    return value if type(value) is int and value > 0 else 0
 
 
 def reported_error(data: Mapping[str, Any]) -> GatewayError | None:
@@ -240,4 +198,4 @@ def read_models(body: bytes) -> tuple[Model, ...]:
 
 
 def _model(row: dict[str, Any]) -> Model:
-    return Model(row["id"], _count(row.get("created")), row)
+    return Model(row["id"], count(row.get("created")), row)

@@ -8,19 +8,12 @@ from typing import Any
 
 import orjson
 
-from llmwrap.canonical.events import (
-    Event,
-    Finished,
-    ReasoningDelta,
-    Started,
-    TextDelta,
-    ToolCallDelta,
-    UsageReported,
-)
+from llmwrap.canonical.events import Event, Started, UsageReported
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Frame
 from llmwrap.dialects.framing import SseReader, SseRecord
-from llmwrap.dialects.openai.response import error_body, read_usage, reported_error
+from llmwrap.dialects.openai.events import choice_events, choice_index, read_usage
+from llmwrap.dialects.openai.response import error_body, reported_error
 from llmwrap.errors import GatewayError, UpstreamProtocolError
 
 DONE = b"data: [DONE]\n\n"
@@ -64,8 +57,8 @@ class StreamReader:
             ) from error
         if not isinstance(data, dict):
             raise UpstreamProtocolError("the upstream sent an event that is no object")
-        if error := reported_error(data):
-            raise error
+        if failure := reported_error(data):
+            raise failure
         choices = data.get("choices")
         if not isinstance(choices, list):
             if record.name not in (b"", b"message"):
@@ -87,51 +80,13 @@ class StreamReader:
         return tuple(events)
 
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
-        index = choice.get("index")
-        if type(index) is not int:
-            index = 0
+        index = choice_index(choice)
         if index not in self._open:
             self._open.add(index)
             events.append(Started(index))
-        delta = choice.get("delta")
-        if isinstance(delta, dict):
-            _read_delta(index, delta, events)
-        elif text := choice.get("text"):
-            events.append(TextDelta(index, str(text)))
-        if reason := choice.get("finish_reason"):
+        events.extend(choice_events(choice))
+        if choice.get("finish_reason"):
             self._finished.add(index)
-            events.append(Finished(index, str(reason)))
-
-
-def _read_delta(index: int, delta: dict[str, Any], events: list[Event]) -> None:
-    if text := delta.get("content"):
-        events.append(TextDelta(index, str(text)))
-    if thought := delta.get("reasoning_content") or delta.get("reasoning"):
-        events.append(ReasoningDelta(index, str(thought)))
-    if refusal := delta.get("refusal"):
-        events.append(TextDelta(index, str(refusal)))
-    calls = delta.get("tool_calls")
-    if isinstance(calls, list):
-        for call in calls:
-            if isinstance(call, dict):
-                events.append(_tool_call(index, call))
-    if isinstance(function := delta.get("function_call"), dict):
-        events.append(_tool_call(index, {"function": function}))
-
-
-def _tool_call(index: int, call: dict[str, Any]) -> ToolCallDelta:
-    function = call.get("function") or call.get("custom") or {}
-    if not isinstance(function, dict):
-        function = {}
-    arguments = function.get("arguments") or function.get("input") or ""
-    number = call.get("index")
-    return ToolCallDelta(
-        index,
-        number if type(number) is int else 0,
-        str(call.get("id") or ""),
-        str(function.get("name") or ""),
-        str(arguments),
-    )
 
 
 class StreamEncoder:
@@ -145,10 +100,10 @@ class StreamEncoder:
         self._object = OBJECTS[request.operation]
 
     def pass_on(self, frame: Frame) -> bytes:
-        """The frame as it came; written anew only for the reasons told in the module below.
+        """The frame as it came; written anew only where it must be.
 
-        Those are: another model name than was asked for, a wrong `object`, usage that the
-        client did not ask for, and data that stood on several lines.
+        The reasons: another model name than was asked for, a wrong `object`, usage that
+        the client did not ask for, data that stood on several lines.
         """
         data = frame.data
         changed = not frame.raw
