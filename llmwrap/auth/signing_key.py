@@ -33,9 +33,8 @@ def load_signing_key(data_dir: Path) -> bytes:
 def _create(path: Path) -> None:
     """Put a complete file in place at once; who comes second leaves the first one's."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(
-        prefix=f".{FILE_NAME}-", dir=path.parent
-    )  # 0600, O_EXCL
+    # Opened with O_EXCL and mode 0600, whatever the umask.
+    fd, name = tempfile.mkstemp(prefix=f".{FILE_NAME}-", dir=path.parent)
     made = Path(name)
     try:
         with os.fdopen(fd, "wb") as file:

@@ -24,12 +24,15 @@ class SettingsError(ValueError):
 
 
 def schema_problems(draft: Draft, messages: Mapping[Any, Any]) -> list[str]:
-    """One line for each message of a marshmallow ValidationError about the draft."""
-    return [
+    """One line for each message of a marshmallow ValidationError about the draft.
+
+    Sorted: marshmallow reports unknown keys in the order of a set.
+    """
+    return sorted(
         _line(draft, where, message)
         for where, message in _flat(messages)
         if lookup(draft.tree, where) is not UNRESOLVED
-    ]
+    )
 
 
 def _flat(messages: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:

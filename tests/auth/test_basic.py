@@ -1,0 +1,243 @@
+"""Passwords: bounded work, a cache of whole credentials, and HTTP Basic."""
+
+import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from llmwrap.auth.basic import (
+    PasswordChecker,
+    authenticate_basic,
+    decoy_hash,
+)
+from llmwrap.auth.credentials import Credential
+from llmwrap.auth.users import PredefinedUsers
+from llmwrap.errors import RateLimited, Unauthenticated
+from llmwrap.settings.values import User
+
+
+@pytest.fixture
+def alice(users):
+    return users.by_username("alice")
+
+
+def basic(text, encoding="utf-8"):
+    return Credential("basic", base64.b64encode(text.encode(encoding)).decode())
+
+
+def test_the_right_password_is_good(passwords, alice):
+    assert passwords.verify(alice, "wonderland") is True
+
+
+def test_a_wrong_password_is_not(passwords, alice):
+    assert passwords.verify(alice, "Wonderland") is False
+
+
+def test_an_unknown_user_costs_one_hash_like_a_known_one(passwords, alice, check):
+    passwords.verify(alice, "wrong")
+    passwords.verify(None, "wrong")
+    assert check.calls == [("fake$salt$wonderland", "wrong"), ("fake$decoy$", "wrong")]
+
+
+def test_an_unknown_user_has_no_password_even_if_the_hash_agrees(clock):
+    passwords = PasswordChecker("decoy", check=lambda *_: True, clock=clock)
+    assert passwords.verify(None, "anything") is False
+
+
+@pytest.mark.parametrize("password", ["", "x" * 1025, "é" * 513, "x" * 1_000_000])
+def test_an_empty_or_huge_password_is_refused_unhashed(clock, alice, password):
+    calls = []
+    passwords = PasswordChecker("decoy", check=lambda *c: not calls.append(c))
+    assert passwords.verify(alice, password) is False
+    assert passwords.verify(None, password) is False
+    assert calls == []
+
+
+def test_a_password_of_1024_bytes_is_hashed(passwords, alice, check):
+    passwords.verify(alice, "é" * 512)
+    assert len(check.calls) == 1
+
+
+def test_a_good_credential_is_not_hashed_again_for_60_s(passwords, alice, check, clock):
+    passwords.verify(alice, "wonderland")
+    clock.now += 59.9
+    assert passwords.verify(alice, "wonderland") is True
+    assert len(check.calls) == 1
+
+
+def test_a_good_credential_is_hashed_again_after_60_s(passwords, alice, check, clock):
+    passwords.verify(alice, "wonderland")
+    clock.now += 30
+    passwords.verify(alice, "wonderland")
+    clock.now += 30
+    passwords.verify(alice, "wonderland")
+    assert len(check.calls) == 2
+
+
+def test_a_failure_is_hashed_every_time(passwords, alice, check):
+    passwords.verify(alice, "wrong")
+    passwords.verify(alice, "wrong")
+    assert len(check.calls) == 2
+
+
+def test_a_password_that_differs_in_its_last_byte_is_another_one(passwords, alice):
+    long = replace(alice, password_hash="fake$salt$" + "x" * 1023 + "a")
+    assert passwords.verify(long, "x" * 1023 + "a") is True
+    assert passwords.verify(long, "x" * 1023 + "b") is False
+
+
+def test_a_password_with_a_nul_is_another_one(passwords, alice):
+    passwords.verify(alice, "wonderland")
+    assert passwords.verify(alice, "wonderland\0") is False
+
+
+def test_a_remembered_password_is_good_for_its_user_only(passwords, users, alice):
+    passwords.verify(alice, "wonderland")
+    assert passwords.verify(users.by_username("zoë"), "wonderland") is False
+
+
+def test_a_changed_record_ends_what_was_remembered(passwords, alice):
+    passwords.verify(alice, "wonderland")
+    changed = replace(alice, password_hash="fake$salt$looking-glass")
+    assert passwords.verify(changed, "wonderland") is False
+
+
+def test_the_cache_forgets_the_oldest_beyond_its_bound(check, clock):
+    passwords = PasswordChecker("decoy", check=check, clock=clock)
+    users = PredefinedUsers(User(f"u{n}", "fake$salt$same") for n in range(4097))
+    for n in range(4097):
+        passwords.verify(users.by_username(f"u{n}"), "same")
+    passwords.verify(users.by_username("u4096"), "same")
+    assert len(check.calls) == 4097
+    passwords.verify(users.by_username("u0"), "same")
+    assert len(check.calls) == 4098
+
+
+def test_a_third_check_at_once_is_refused_after_a_wait(clock, alice):
+    both_inside, go_on = threading.Barrier(3), threading.Event()
+
+    def slow_check(stored, password):
+        both_inside.wait(10)
+        return go_on.wait(10)
+
+    passwords = PasswordChecker("decoy", check=slow_check, clock=clock)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(passwords.verify, alice, "a")
+        second = pool.submit(passwords.verify, None, "b")
+        both_inside.wait(10)
+        with pytest.raises(RateLimited) as refused:
+            passwords.verify(alice, "c")
+        go_on.set()
+        assert (first.result(10), second.result(10)) == (True, False)
+    assert refused.value.retry_after_s == 1
+
+
+class ArrivingUser:
+    """A user who counts the reads of the stored hash: one per request, one per check."""
+
+    id = "usr_1"
+
+    def __init__(self):
+        self.reads = threading.Semaphore(0)
+
+    @property
+    def password_hash(self):
+        self.reads.release()
+        return "stored"
+
+
+def test_a_burst_of_one_credential_is_hashed_by_the_first_two_only(clock):
+    user, both_inside, calls = ArrivingUser(), threading.Barrier(2), []
+
+    def check_when_all_wait(stored, password):
+        calls.append(password)
+        if both_inside.wait(10) == 0:
+            assert all(user.reads.acquire(timeout=5) for _ in range(8 + 2))
+        both_inside.wait(10)
+        return True
+
+    passwords = PasswordChecker("decoy", check=check_when_all_wait, clock=clock)
+    with ThreadPoolExecutor(8) as pool:
+        burst = [pool.submit(passwords.verify, user, "wonderland") for _ in range(8)]
+        assert [request.result(10) for request in burst] == [True] * 8
+    assert calls == ["wonderland", "wonderland"]
+
+
+def test_a_check_that_fails_gives_its_place_back(alice, clock):
+    def broken_check(stored, password):
+        raise ValueError("invalid hash method")
+
+    passwords = PasswordChecker("decoy", check=broken_check, clock=clock)
+    for user in (alice, None, alice):
+        with pytest.raises(ValueError, match="invalid hash method"):
+            passwords.verify(user, "x")
+
+
+def test_the_default_check_reads_hashes_of_werkzeug(alice):
+    stored = generate_password_hash("wonderland", "scrypt:1024:8:1")
+    passwords = PasswordChecker(decoy_hash([stored]))
+    real = replace(alice, password_hash=stored)
+    assert passwords.verify(real, "wonderland") is True
+    assert passwords.verify(real, "wrong") is False
+    assert passwords.verify(None, "wonderland") is False
+
+
+def test_a_decoy_has_the_parameters_of_most_hashes():
+    stored = ["scrypt:1024:8:1$a$b", "pbkdf2:sha256:10$a$b", "pbkdf2:sha256:10$c$d"]
+    assert decoy_hash(stored) == "pbkdf2:sha256:10$decoy$0"
+
+
+def test_without_users_a_decoy_has_the_parameters_of_a_new_hash():
+    assert decoy_hash([]) == "scrypt:32768:8:1$decoy$0"
+    assert generate_password_hash("x").startswith("scrypt:32768:8:1$")
+
+
+def test_a_decoy_is_a_hash_that_werkzeug_computes_and_refuses():
+    assert check_password_hash(decoy_hash(["scrypt:1024:8:1$a$b"]), "x") is False
+    with pytest.raises(ValueError, match="Invalid hash method 'unheard'"):
+        check_password_hash(decoy_hash(["unheard$a$b"]), "x")
+
+
+def test_basic_identifies_a_user(users, passwords):
+    principal = authenticate_basic(users, passwords, basic("alice:wonderland"))
+    assert (principal.id, principal.kind, principal.groups) == (
+        "usr_2bd806c97f0e00af1a1fc332",
+        "basic",
+        frozenset({"user"}),
+    )
+
+
+def test_name_and_password_may_hold_utf8_and_the_password_colons(users, passwords):
+    principal = authenticate_basic(users, passwords, basic("zoë:pa:ss wörd"))
+    assert principal.name == "zoë"
+
+
+def test_another_scheme_is_not_basic(users, passwords, check):
+    credential = replace(basic("alice:wonderland"), scheme="bearer")
+    assert authenticate_basic(users, passwords, credential) is None
+    assert check.calls == []
+
+
+@pytest.mark.parametrize(
+    "text", ["alice:wrong", "nobody:wonderland", "alice:", ":wonderland", "alice", ":"]
+)
+def test_a_bad_name_or_password_is_one_refusal(users, passwords, text):
+    with pytest.raises(Unauthenticated, match=r"^wrong username or password$"):
+        authenticate_basic(users, passwords, basic(text))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!", "YWxpY2U6d29uZGVybGFuZ", "YQ==,YQ==", "/w==", "YWxp Y2U6", "é", "=", "YQ"],
+)
+def test_what_is_not_base64_of_utf8_is_malformed(users, passwords, value):
+    with pytest.raises(Unauthenticated, match=r"^malformed Basic credential"):
+        authenticate_basic(users, passwords, Credential("basic", value))
+
+
+def test_latin_1_is_malformed(users, passwords):
+    with pytest.raises(Unauthenticated, match=r"^malformed Basic credential"):
+        authenticate_basic(users, passwords, basic("zoë:pa:ss wörd", "latin-1"))
