@@ -46,6 +46,7 @@ class Exchange:
     path: str
     client_ip: str
     started: float
+    traceparent: str = ""
     user_id: str = ""
     user: str = ""
     auth_kind: str = ""

@@ -6,7 +6,7 @@ been given to the client, only for errors that say so, at most `MAX_ATTEMPTS` ti
 never the same upstream twice. After the first byte there is one terminal error event.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmwrap.answers import Answer, ErrorAnswer, PlainAnswer, StreamAnswer
 from llmwrap.canonical.messages import Request
@@ -23,6 +23,12 @@ from llmwrap.settings.values import ServiceSettings, Timeouts
 from llmwrap.upstreams.upstream import Lease, Upstream
 
 MAX_ATTEMPTS = 3
+
+RELAY_WANTED = "llmwrap.relay_wanted"
+"""Set in the WSGI environ by a server that drives relays itself."""
+
+RELAY = "llmwrap.relay"
+"""Where the view leaves the relay for such a server, instead of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ class Relay:
         self._route = route
         self.exchange = exchange
         defaults = request.defaults if route.pool.inject_defaults else {}
-        self._call = dialect.render_call(request, route.upstream_model, defaults)
+        call = dialect.render_call(request, route.upstream_model, defaults)
+        self._call = replace(call, headers=(*call.headers, *_tracing(exchange)))
         self._encoder = dialect.encoder(request) if request.stream else None
         self._total_deadline = exchange.started + self._timeouts.total_s
         self._lease: Lease | None = None
@@ -257,3 +264,11 @@ class Relay:
 
     def _set_deadline(self, now: float, seconds: float) -> None:
         self.deadline = min(now + seconds, self._total_deadline)
+
+
+def _tracing(exchange: Exchange) -> Headers:
+    """What ties an upstream's log to ours: our own unique id (vLLM makes its ids of it)."""
+    own = ("X-Request-Id", exchange.id)
+    return (
+        (own, ("traceparent", exchange.traceparent)) if exchange.traceparent else (own,)
+    )

@@ -5,7 +5,6 @@ netrc, no decompression, no retries of its own. One connection pool per upstream
 """
 
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -79,11 +78,9 @@ class UpstreamClient:
         self._adapters: dict[str, HTTPAdapter] = {}
         self._lock = threading.Lock()
 
-    def open(
-        self, upstream: Upstream, call: Call, headers: Mapping[str, str] | None = None
-    ) -> OpenAnswer:
+    def open(self, upstream: Upstream, call: Call) -> OpenAnswer:
         """Send `call` and wait for the head of the answer; a GatewayError when none comes."""
-        prepared = self._prepare(upstream, call, headers or {})
+        prepared = _prepare(upstream, call)
         timeout = (self._timeouts.connect_s, self._timeouts.first_byte_s)
         try:
             response = self._adapter(upstream).send(
@@ -144,22 +141,20 @@ class UpstreamClient:
                 )
         return adapter
 
-    def _prepare(
-        self, upstream: Upstream, call: Call, headers: Mapping[str, str]
-    ) -> requests.PreparedRequest:
-        """A prepared request made by hand: `requests` would add cookies, netrc and defaults."""
-        prepared = requests.PreparedRequest()
-        prepared.method = call.method
-        prepared.url = upstream.url + call.path
-        prepared.body = call.body or None
-        fields: Any = requests.structures.CaseInsensitiveDict(call.headers)
-        fields.update(upstream.credentials)
-        fields.update(headers)
-        fields["Accept-Encoding"] = "identity"
-        if call.body:
-            fields["Content-Length"] = str(len(call.body))
-        prepared.headers = fields
-        return prepared
+
+def _prepare(upstream: Upstream, call: Call) -> requests.PreparedRequest:
+    """A prepared request made by hand: `requests` would add cookies, netrc and defaults."""
+    prepared = requests.PreparedRequest()
+    prepared.method = call.method
+    prepared.url = upstream.url + call.path
+    prepared.body = call.body or None
+    fields: Any = requests.structures.CaseInsensitiveDict(call.headers)
+    fields.update(upstream.credentials)
+    fields["Accept-Encoding"] = "identity"
+    if call.body:
+        fields["Content-Length"] = str(len(call.body))
+    prepared.headers = fields
+    return prepared
 
 
 def _connection_failure(error: requests.ConnectionError) -> GatewayError:

@@ -1,12 +1,12 @@
 """The views of the model operations: read, resolve, relay. One maker, no dialect in sight."""
 
-from flask import g, jsonify, request
+from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from llmwrap.auth.guard import access
 from llmwrap.canonical.messages import Operation, Request
 from llmwrap.exchange import Exchange
-from llmwrap.relay import Relay, Terms
+from llmwrap.relay import RELAY, RELAY_WANTED, Relay, Terms
 from llmwrap.routing import Route, Scope
 from llmwrap.web.gateway import Gateway
 from llmwrap.web.reply import Driver
@@ -62,7 +62,10 @@ class Endpoints:
         exchange.stream = asked.stream
         route = gateway.router.resolve(self._scope, asked.model, operation)
         relay = self._relay(asked, route, exchange)
-        return Driver(relay, gateway, request.headers.get("traceparent")).respond()
+        if RELAY_WANTED in request.environ:
+            request.environ[RELAY] = relay
+            return Response()
+        return Driver(relay, gateway).respond()
 
     def _relay(self, asked: Request, route: Route, exchange: Exchange) -> Relay:
         exchange.model = route.model

@@ -15,6 +15,7 @@ from llmwrap.exchange import Exchange
 from llmwrap.web.gateway import Gateway
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -49,6 +50,7 @@ def _new_exchange(gateway: Gateway) -> Exchange:
         path=request.path,
         client_ip=request.remote_addr or "",
         started=gateway.clock(),
+        traceparent=_sent_traceparent(),
     )
 
 
@@ -59,6 +61,12 @@ def _sent_id() -> str:
         if _REQUEST_ID.fullmatch(sent):
             return sent
     return ""
+
+
+def _sent_traceparent() -> str:
+    """The caller's W3C trace context, where it is well formed."""
+    sent = request.headers.get("traceparent", "")
+    return sent if _TRACEPARENT.fullmatch(sent) else ""
 
 
 def _read_body(limit: int) -> bytes:

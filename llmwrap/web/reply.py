@@ -17,14 +17,11 @@ from llmwrap.web.gateway import Gateway
 class Driver:
     """Drives one relay to its end. `close` is called once, whatever happened."""
 
-    def __init__(self, relay: Relay, gateway: Gateway, traceparent: str | None) -> None:
+    def __init__(self, relay: Relay, gateway: Gateway) -> None:
         self._relay = relay
         self._gateway = gateway
         self._clock = gateway.clock
         self._answer: OpenAnswer | None = None
-        self._headers = {"X-Request-Id": relay.exchange.id}
-        if traceparent:
-            self._headers["traceparent"] = traceparent
 
     def respond(self) -> Response:
         """The response, as soon as its first bytes are there."""
@@ -75,9 +72,7 @@ class Driver:
             self._answer.abort()
             self._answer = None
         try:
-            self._answer = self._gateway.client.open(
-                step.upstream, step.call, self._headers
-            )
+            self._answer = self._gateway.client.open(step.upstream, step.call)
         except GatewayError as error:
             return self._relay.failed(self._clock(), error)
         answer = self._answer
