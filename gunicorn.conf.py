@@ -21,7 +21,7 @@ _server = _loaded.settings.server
 bind = _server.bind
 workers = _server.workers
 threads = _server.threads
-worker_class = "gthread"  # a thread for each answer in progress
+worker_class = "llmwrap.server.worker.RelayWorker"  # no thread waits for a model
 worker_connections = _server.max_connections
 backlog = 256  # a full backlog refuses at once, which a balancer understands
 

@@ -13,6 +13,7 @@ from llmwrap.auth.signing_key import load_signing_key
 from llmwrap.auth.users import PredefinedUsers
 from llmwrap.demo import DemoUpstream, demo_pools
 from llmwrap.dialects import DIALECTS
+from llmwrap.gateway import Gateway
 from llmwrap.logs import configure
 from llmwrap.routing import Router
 from llmwrap.settings import usable_pools
@@ -26,7 +27,6 @@ from llmwrap.upstreams.upstream import Upstream
 from llmwrap.web.auths import auths_blueprint
 from llmwrap.web.endpoints import Endpoints
 from llmwrap.web.errors import register_errors
-from llmwrap.web.gateway import Gateway
 from llmwrap.web.health import health_blueprint
 from llmwrap.web.intake import register_intake
 from llmwrap.web.paths import one_spelling

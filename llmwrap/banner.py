@@ -4,8 +4,9 @@ Text only; whoever starts the server prints it. Never a secret, never an upstrea
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import orjson
 
@@ -16,6 +17,15 @@ from llmwrap.settings.values import PoolSettings, Settings
 SHOWN_MODELS = 5
 PLACEHOLDER_MODEL = "MODEL"
 """Stands in the examples where the configuration has patterns only."""
+
+EVERY_ADDRESS: Mapping[str, str] = MappingProxyType(
+    {
+        "": "127.0.0.1",
+        "0.0.0.0": "127.0.0.1",  # noqa: S104 - compared with, not bound to
+        "[::]": "[::1]",
+    }
+)
+"""Hosts that mean all of this machine's addresses, and one by which it reaches itself."""
 
 HOW_TO_CONNECT = (
     "to connect one, add a [[pools]] entry to config.toml, or start Ollama, vLLM,",
@@ -43,15 +53,14 @@ def _address(bind: str) -> str:
     if bind.startswith("unix:"):
         return bind
     host = bind.rpartition(":")[0]
-    beyond = host in ("", "0.0.0.0", "[::]")
-    return base_url(bind) + (" (on every address of this machine)" if beyond else "")
+    remark = " (on every address of this machine)" if host in EVERY_ADDRESS else ""
+    return base_url(bind) + remark
 
 
 def base_url(bind: str) -> str:
     """Return the root URL for a client on this machine; `bind` is `host:port`."""
     host, _, port = bind.rpartition(":")
-    reachable = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
-    return f"http://{reachable.get(host, host)}:{port}"
+    return f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
 
 
 def _access(settings: Settings, bind: str) -> str:

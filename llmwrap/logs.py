@@ -1,11 +1,10 @@
 """The operational log: one line per event on stdout, JSON or text; never prompts or secrets."""
 
+import json
 import logging
 import logging.config
 from datetime import UTC, datetime
 from typing import Any
-
-import orjson
 
 from llmwrap.settings.values import Log
 
@@ -30,7 +29,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time", "level", "event", ...fields}`, one object a line."""
+    """`{"time", "level", "event", ...fields}`, one object a line; no field replaces the first."""
 
     def format(self, record: logging.LogRecord) -> str:
         head = {
@@ -38,14 +37,15 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
-        return orjson.dumps(head | _fields(record), default=str).decode()
+        return _json(head | _fields(record) | head)
 
 
 class TextFormatter(logging.Formatter):
     """`time level event key=value ...` for a terminal; control characters are escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
-        words = [_time(record), f"{record.levelname.lower():7}", record.getMessage()]
+        event = _escaped(record.getMessage())
+        words = [_time(record), f"{record.levelname.lower():7}", event]
         words += [f"{key}={_plain(value)}" for key, value in _fields(record).items()]
         return " ".join(words)
 
@@ -53,7 +53,16 @@ class TextFormatter(logging.Formatter):
 def _plain(value: Any) -> str:
     if isinstance(value, str) and value.isprintable() and " " not in value:
         return value
-    return orjson.dumps(value, default=str).decode()
+    return _json(value)
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else _json(text)[1:-1]
+
+
+def _json(value: Any) -> str:
+    """One line of ASCII, whatever is in `value`: lone surrogates and huge numbers too."""
+    return json.dumps(value, default=str)
 
 
 def logging_config(log: Log) -> dict[str, Any]:

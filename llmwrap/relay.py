@@ -15,6 +15,7 @@ from llmwrap.errors import (
     GatewayError,
     NoHealthyUpstream,
     UpstreamProtocolError,
+    UpstreamRefusal,
     UpstreamTimeout,
 )
 from llmwrap.exchange import Attempt, Exchange
@@ -23,12 +24,6 @@ from llmwrap.settings.values import ServiceSettings, Timeouts
 from llmwrap.upstreams.upstream import Lease, Upstream
 
 MAX_ATTEMPTS = 3
-
-RELAY_WANTED = "llmwrap.relay_wanted"
-"""Set in the WSGI environ by a server that drives relays itself."""
-
-RELAY = "llmwrap.relay"
-"""Where the view leaves the relay for such a server, instead of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +199,10 @@ class Relay:
 
     def _told(self) -> Headers:
         exchange = self.exchange
-        return (
-            ("x-llmwrap-upstream", exchange.upstream),
-            ("x-llmwrap-attempts", str(len(exchange.attempts))),
-        )
+        attempts = ("x-llmwrap-attempts", str(len(exchange.attempts)))
+        if not exchange.attempts:
+            return (attempts,)
+        return (("x-llmwrap-upstream", exchange.upstream), attempts)
 
     def _fail(self, now: float, error: GatewayError, out: bytes) -> Step:
         """Another attempt where that is allowed, else the one terminal error."""
@@ -230,6 +225,8 @@ class Relay:
         self._lease = lease
         self._tried.add(lease.upstream)
         self._answer = None
+        self.exchange.usage = None
+        self.exchange.finish_reasons.clear()
         self._idle = False
         self._attempt = Attempt(lease.upstream.name, now)
         self.exchange.attempts.append(self._attempt)
@@ -248,7 +245,7 @@ class Relay:
     def _refuse(self, now: float, error: GatewayError) -> Step:
         status, headers, body = self._dialect.render_error(error, self._service)
         told = (*headers, *error.answer_headers(), *self._told())
-        if len(self._tried) > 1:
+        if len(self._tried) > 1 or isinstance(error, UpstreamRefusal):
             told += (("x-should-retry", "false"),)
         self.head = Head(status, told)
         self.exchange.status = status

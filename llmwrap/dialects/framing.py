@@ -4,6 +4,7 @@ Lines end in CR, LF or CRLF and nowhere else; a record ends at an empty line; an
 last record is no record. Knows nothing of JSON or of what the records mean.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmwrap.errors import UpstreamProtocolError
@@ -30,32 +31,28 @@ class SseReader:
         self._after_cr = False
         self._begun = False
 
-    def feed(self, data: bytes) -> list[SseRecord]:
+    def feed(self, data: bytes) -> Iterator[SseRecord]:
         """The records that `data` completes; UpstreamProtocolError when one grows too long."""
         if self._after_cr or b"\r" in data:
             data = self._with_lf(data)
         rest = self._rest
         start = max(0, len(rest) - 1)
         rest += data
-        end = rest.find(b"\n\n", start)
-        if end < 0:
-            self._check_length()
-            return []
-        blocks = bytes(rest).split(b"\n\n")
-        rest[:] = blocks.pop()
-        self._check_length()
-        return [record for block in blocks if (record := self._record(block))]
-
-    def _check_length(self) -> None:
-        if len(self._rest) > MAX_RECORD_BYTES:
-            raise UpstreamProtocolError(
-                f"the upstream sent an event of over {MAX_RECORD_BYTES} bytes"
-            )
+        if rest.find(b"\n\n", start) >= 0:
+            blocks = bytes(rest).split(b"\n\n")
+            rest[:] = blocks.pop()
+            for block in blocks:
+                _check_length(len(block))
+                if record := self._record(block):
+                    yield record
+        _check_length(len(rest) - 1)  # the first half of the empty line may be there
 
     def _with_lf(self, data: bytes) -> bytes:
         """Every line end as LF; a CRLF may be split between two calls."""
         if self._after_cr and data.startswith(b"\n"):
             data = data[1:]
+        elif not data:
+            return data
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
@@ -66,6 +63,13 @@ class SseReader:
         if block.startswith(b"data: ") and b"\n" not in block:
             return SseRecord(block[6:])
         return _parse_lines(block)
+
+
+def _check_length(size: int) -> None:
+    if size > MAX_RECORD_BYTES:
+        raise UpstreamProtocolError(
+            f"the upstream sent an event of over {MAX_RECORD_BYTES} bytes"
+        )
 
 
 def _parse_lines(block: bytes) -> SseRecord | None:
@@ -79,5 +83,4 @@ def _parse_lines(block: bytes) -> SseRecord | None:
             data.append(value)
         elif field == b"event":
             name = value
-    joined = b"\n".join(data)
-    return SseRecord(joined, name) if joined else None
+    return SseRecord(b"\n".join(data), name) if data else None

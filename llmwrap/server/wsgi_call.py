@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from llmwrap.relay import RELAY, RELAY_WANTED, Relay
+from llmwrap.handover import RELAY, RELAY_WANTED
+from llmwrap.relay import Relay
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Scope = dict[str, Any]

@@ -1,14 +1,13 @@
 """Which models each upstream serves, as it last said so; the one source of every model list.
 
-Reading never dials: a refresher thread asks the upstreams, all at once, every now and then and
-when a model was missed, so one dead upstream delays nobody. The last good list is kept.
+Reading never dials: one thread an upstream asks for its list every now and then, and when a
+model was missed, so a slow or dead one delays no other. The last good list is kept.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from llmwrap.dialects.base import Model
@@ -17,12 +16,19 @@ from llmwrap.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
-REFRESH_S = 30.0
-RETRY_S = 2.0
-MISS_PAUSE_S = 1.0
-_MAX_PARALLEL = 16
-
 Fetch = Callable[[Upstream], tuple[Model, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two lists of an upstream: a good one, a failed one, at the very least."""
+
+    refresh_s: float = 30.0
+    retry_s: float = 2.0
+    pause_s: float = 1.0
+
+
+PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +49,22 @@ class Catalog:
         upstreams: Iterable[Upstream],
         fetch: Fetch,
         clock: Callable[[], float] = time.monotonic,
+        pace: Pace = PACE,
     ) -> None:
         self._upstreams = tuple(upstreams)
         self._fetch = fetch
         self._clock = clock
+        self._pace = pace
         self._listings = {
             upstream.name: _initial(upstream) for upstream in self._upstreams
         }
-        self._wake = threading.Event()
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._wakes = {
+            upstream: threading.Event()
+            for upstream in self._upstreams
+            if not upstream.static_models
+        }
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def listing(self, upstream: Upstream) -> Listing:
@@ -70,34 +82,36 @@ class Catalog:
         return all(listing.tried for listing in self._listings.values())
 
     def start(self) -> None:
-        """Start the refresher (once); call it after a fork, never before."""
+        """Start the refreshers (once); call it after a fork, never before."""
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="catalog", daemon=True
+            if self._threads:
+                return
+            self._threads = [
+                threading.Thread(
+                    target=self._keep,
+                    args=(upstream, wake),
+                    name="catalog",
+                    daemon=True,
                 )
-                self._thread.start()
+                for upstream, wake in self._wakes.items()
+            ]
+            for thread in self._threads:
+                thread.start()
 
     def stop(self) -> None:
-        """End the refresher; waits for a refresh under way (bounded by its timeouts)."""
+        """End the refreshers; waits for lists under way (bounded by the fetch's timeouts)."""
         self._stopped.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join()
+        self.miss()
+        for thread in self._threads:
+            thread.join()
 
     def miss(self) -> None:
         """Ask for a refresh soon: somebody named a model that nobody is known to have."""
-        self._wake.set()
+        for wake in self._wakes.values():
+            wake.set()
 
-    def refresh(self) -> None:
-        """Ask every upstream now, all at the same time, and wait for all of them."""
-        asked = [upstream for upstream in self._upstreams if not upstream.static_models]
-        if not asked:
-            return
-        with ThreadPoolExecutor(min(len(asked), _MAX_PARALLEL)) as threads:
-            list(threads.map(self._refresh_one, asked))
-
-    def _refresh_one(self, upstream: Upstream) -> None:
+    def refresh(self, upstream: Upstream) -> None:
+        """Ask `upstream` now, and wait for its list."""
         before = self._listings[upstream.name]
         try:
             models = {model.id: model for model in self._fetch(upstream)}
@@ -117,16 +131,20 @@ class Catalog:
                 )
         self._listings[upstream.name] = listing
 
-    def _run(self) -> None:
+    def _keep(self, upstream: Upstream, wake: threading.Event) -> None:
         while not self._stopped.is_set():
-            self._wake.clear()
+            wake.clear()
             try:
-                self.refresh()
+                self.refresh(upstream)
             except Exception:
-                log.exception("catalog_refresh_failed")
-            failing = any(listing.error for listing in self._listings.values())
-            self._stopped.wait(MISS_PAUSE_S)
-            self._wake.wait(RETRY_S if failing else REFRESH_S)
+                log.exception(
+                    "catalog_refresh_failed", extra={"upstream": upstream.name}
+                )
+            if self._stopped.wait(self._pace.pause_s):
+                return
+            listing = self.listing(upstream)
+            good = listing.models is not None and not listing.error
+            wake.wait(self._pace.refresh_s if good else self._pace.retry_s)
 
 
 def _initial(upstream: Upstream) -> Listing:

@@ -6,9 +6,10 @@ from flask.typing import ResponseReturnValue
 from llmwrap.auth.guard import access
 from llmwrap.canonical.messages import Operation, Request
 from llmwrap.exchange import Exchange
-from llmwrap.relay import RELAY, RELAY_WANTED, Relay, Terms
+from llmwrap.gateway import Gateway
+from llmwrap.handover import RELAY, RELAY_WANTED
+from llmwrap.relay import Relay, Terms
 from llmwrap.routing import Route, Scope
-from llmwrap.web.gateway import Gateway
 from llmwrap.web.reply import Driver
 from llmwrap.web.services import Service, View, dialect_of
 

@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from llmwrap.auth.guard import access
-from llmwrap.web.gateway import Gateway
+from llmwrap.gateway import Gateway
 
 
 def health_blueprint(gateway: Gateway) -> Blueprint:

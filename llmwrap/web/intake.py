@@ -12,7 +12,8 @@ from werkzeug.exceptions import ClientDisconnected
 
 from llmwrap.errors import InvalidRequest, RequestTooLarge
 from llmwrap.exchange import Exchange
-from llmwrap.web.gateway import Gateway
+from llmwrap.gateway import Gateway
+from llmwrap.handover import REFUSED
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -27,7 +28,11 @@ def register_intake(app: Flask, gateway: Gateway) -> None:
         gateway.start()
         g.exchange = _new_exchange(gateway)
         g.body = b""
-        if request.routing_exception is None and request.method in _BODY_METHODS:
+        if request.routing_exception is not None:
+            return
+        if refused := request.environ.get(REFUSED):
+            raise refused
+        if request.method in _BODY_METHODS:
             g.body = _read_body(gateway.settings.server.max_body_bytes)
 
     @app.after_request

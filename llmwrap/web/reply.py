@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from flask import Response
 
 from llmwrap.errors import GatewayError, UpstreamTimeout
+from llmwrap.gateway import Gateway
 from llmwrap.relay import Finish, Give, Open, Relay, Step, Wait
 from llmwrap.upstreams.client import OpenAnswer
-from llmwrap.web.gateway import Gateway
 
 
 class Driver:

@@ -5,6 +5,7 @@ for it unless told otherwise, and an older Node client turns floats into an empt
 """
 
 import base64
+import math
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -48,11 +49,14 @@ def _packed(vector: list[Any]) -> str:
 def _unpacked(text: str) -> list[float]:
     try:
         packed = base64.b64decode(text, validate=True)
-        return list(struct.unpack(f"<{len(packed) // 4}f", packed))
+        vector = list(struct.unpack(f"<{len(packed) // 4}f", packed))
     except (ValueError, struct.error) as error:
         raise UpstreamProtocolError(
             "the upstream sent a vector of no base64"
         ) from error
+    if not all(map(math.isfinite, vector)):
+        raise UpstreamProtocolError("the upstream sent a vector with a NaN or infinity")
+    return vector
 
 
 def _estimate(texts: Any) -> dict[str, int]:

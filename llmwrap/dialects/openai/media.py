@@ -40,7 +40,7 @@ def _addresses(messages: Any) -> Iterator[tuple[str, str]]:
             continue
         for place, part in enumerate(content):
             for name in _URL_FIELDS:
-                if name in part:
+                if part.get(name) is not None:
                     where = f"messages[{number}].content[{place}].{name}"
                     yield where, _address(where, part[name])
 

@@ -35,8 +35,13 @@ OBJECTS = {
 }
 
 _MAX_MESSAGE = 2000
+_MAX_DEPTH = 4
+_RETRY_AFTER_S = 5
 
-_ADDRESS = re.compile(r"[a-z]+://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
+_ADDRESS = re.compile(
+    r"\b[a-z][a-z0-9+.-]{0,15}://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b",
+    re.IGNORECASE,
+)
 
 
 def error_body(error: GatewayError) -> dict[str, str | None]:
@@ -76,7 +81,17 @@ def pass_answer(request: Request, body: bytes) -> tuple[bytes, tuple[Event, ...]
             changed = True
     if request.operation == "embeddings":
         changed |= fit_vectors(data, request)
-    return orjson.dumps(data) if changed else body, _events(data)
+    return written(data) if changed else body, _events(data)
+
+
+def written(data: Mapping[str, Any]) -> bytes:
+    """What an upstream said as JSON again; UpstreamProtocolError where it nests too deep."""
+    try:
+        return orjson.dumps(data)
+    except orjson.JSONEncodeError as error:
+        raise UpstreamProtocolError(
+            "the upstream sent JSON that nests too deep"
+        ) from error
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -108,13 +123,32 @@ def reported_error(data: Mapping[str, Any]) -> GatewayError | None:
         error = data
     if not error:
         return None
-    status = 500
-    if isinstance(error, dict):
-        for name in ("code", "http_status_code", "status", "status_code"):
-            value = error.get(name)
-            if type(value) is int and 400 <= value < 600:
-                status = value
-    return error_of(status, error)
+    return error_of(_status_told(error), error)
+
+
+_STATUS_OF_WORD = {
+    "invalid_request_error": 400,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "server_is_overloaded": 503,
+    "overloaded_error": 529,
+}
+"""Codes and types whose errors have no number (OpenAI 2026-08, Anthropic 2026-10)."""
+
+
+def _status_told(error: Any) -> int:
+    """The status that an error inside a 200 answer stands for; 500 where it does not say."""
+    if not isinstance(error, dict):
+        return 500
+    for name in ("code", "http_status_code", "status", "status_code"):
+        value = error.get(name)
+        if type(value) is int and 400 <= value < 600:
+            return value
+    for name in ("code", "type"):
+        word = error.get(name)
+        if isinstance(word, str) and word in _STATUS_OF_WORD:
+            return _STATUS_OF_WORD[word]
+    return 500
 
 
 def read_error(status: int, body: bytes) -> GatewayError:
@@ -129,21 +163,28 @@ def read_error(status: int, body: bytes) -> GatewayError:
 
 
 def error_of(status: int, told: Any) -> GatewayError:
-    """The error of an upstream that answered `status` and told `told` (object or text)."""
+    """The error of an upstream that answered `status` and told `told` (object or text).
+
+    424 is the backend's failure behind TEI and TGI (2026), not the request's.
+    """
     message = _message(told)
     if status in (401, 403):
         return UpstreamAuthFailed("the upstream refused this gateway's own credential")
     if status in (408, 425):
         return UpstreamTimeout(message or "the upstream timed out")
     if status == 429:
-        return UpstreamRateLimited(message or "the upstream is rate limited")
+        return UpstreamRateLimited(
+            message or "the upstream is rate limited", retry_after_s=_RETRY_AFTER_S
+        )
     if status in (503, 529):
         kind = ModelLoading if _is_loading(told) else UpstreamOverloaded
-        return kind(message or "the upstream is not ready")
-    if 400 <= status < 500 or status == 501:
-        return _refusal(400 if status == 422 else status, told, message)
-    if status >= 500:
+        return kind(
+            message or "the upstream is not ready", retry_after_s=_RETRY_AFTER_S
+        )
+    if status == 424 or (status >= 500 and status != 501):
         return UpstreamError(message or f"the upstream failed with status {status}")
+    if status >= 400:
+        return _refusal(400 if status == 422 else status, told, message)
     return UpstreamProtocolError(f"the upstream answered with status {status}")
 
 
@@ -169,16 +210,19 @@ _CODES = {404: "not_found", 413: "request_too_large", 501: "unsupported_paramete
 
 def _message(told: Any) -> str:
     """The text of an upstream's error in any of its shapes: bounded, without addresses."""
+    text = _text(told, _MAX_DEPTH)
+    return _ADDRESS.sub("[address]", text[: 2 * _MAX_MESSAGE])[:_MAX_MESSAGE]
+
+
+def _text(told: Any, depth: int) -> str:
+    if isinstance(told, str):
+        return told
     if isinstance(told, dict):
-        for name in ("message", "detail", "error", "msg"):
-            if told.get(name):
-                return _message(told[name])
+        names = ("message", "detail", "error", "msg")
+        told = [next(filter(None, map(told.get, names)), None)]
+    if not isinstance(told, list) or not depth:
         return ""
-    if isinstance(told, list):
-        return "; ".join(filter(None, map(_message, told[:8])))
-    if not isinstance(told, str):
-        return ""
-    return _ADDRESS.sub("[address]", told[:_MAX_MESSAGE])
+    return "; ".join(filter(None, (_text(item, depth - 1) for item in told[:8])))
 
 
 def read_models(body: bytes) -> tuple[Model, ...]:

@@ -83,11 +83,11 @@ class _Common(Schema):
         unknown = INCLUDE
 
     model = _OfType(str, "a string")
+    stream = _OfType(bool, "true or false")
+    stream_options = _OfType(dict, "an object")
 
 
 class _Generation(_Common):
-    stream = _OfType(bool, "true or false")
-    stream_options = _OfType(dict, "an object")
     n = _Count(1)
     temperature = _Number(0, 2)
     top_p = _Number(0, 1)

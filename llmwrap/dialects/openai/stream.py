@@ -13,7 +13,12 @@ from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Frame
 from llmwrap.dialects.framing import SseReader, SseRecord
 from llmwrap.dialects.openai.events import choice_events, choice_index, read_usage
-from llmwrap.dialects.openai.response import error_body, reported_error
+from llmwrap.dialects.openai.response import (
+    error_body,
+    error_of,
+    reported_error,
+    written,
+)
 from llmwrap.errors import GatewayError, UpstreamProtocolError
 
 DONE = b"data: [DONE]\n\n"
@@ -34,6 +39,8 @@ class StreamReader:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that `data` completes; raises at an error event and at nonsense."""
+        if self.ended:
+            return
         for record in self._records.feed(data):
             if record.data.rstrip() == b"[DONE]":
                 self.ended = True
@@ -61,6 +68,8 @@ class StreamReader:
             raise failure
         choices = data.get("choices")
         if not isinstance(choices, list):
+            if record.name == b"error":
+                raise error_of(500, data)
             if record.name not in (b"", b"message"):
                 return None
             raise UpstreamProtocolError("the upstream sent an event without choices")
@@ -118,7 +127,7 @@ class StreamEncoder:
                 return b""
             del data["usage"]
             changed = True
-        return b"data: " + (orjson.dumps(data) if changed else frame.raw) + b"\n\n"
+        return b"data: " + (written(data) if changed else frame.raw) + b"\n\n"
 
     def heartbeat(self) -> bytes:
         """A comment, which every client skips."""

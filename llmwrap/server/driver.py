@@ -1,0 +1,154 @@
+"""The relay driver: runs one relay in the event loop and decides nothing.
+
+Between an upstream connection and a client it only carries: what happened to the relay, and
+what the relay says next to the connections. A client that leaves is noticed in every phase.
+"""
+
+import asyncio
+from typing import Protocol
+
+from llmwrap.errors import GatewayError, UpstreamDisconnected
+from llmwrap.relay import Finish, Give, Open, Relay, Step
+from llmwrap.server.upstreams import Connections, UpstreamConnection
+
+
+class Client(Protocol):
+    """The client's side of one relayed answer."""
+
+    def start(self, relay: Relay) -> None:
+        """Fix status and headers; they leave with the first bytes."""
+
+    def give(self, data: bytes) -> None: ...
+
+    def finish(self, data: bytes) -> None: ...
+
+
+class RelayRun:
+    """One relay being driven. Every method is called in the loop; `done` ends it."""
+
+    def __init__(self, relay: Relay, client: Client, connections: Connections) -> None:
+        self._relay = relay
+        self._client = client
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._connection: UpstreamConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._open: Open | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._started = False
+        self.done: asyncio.Future[None] = self._loop.create_future()
+
+    def begin(self) -> None:
+        """Start the first attempt."""
+        self._do(self._relay.start(self._loop.time()))
+        self._arm()
+
+    # What the client's connection tells.
+
+    def client_gone(self) -> None:
+        """The client left: the upstream is cut off at once."""
+        if not self.done.done():
+            self._end()
+
+    def pause(self) -> None:
+        """The client does not keep up."""
+        if self._connection:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """The client keeps up again."""
+        if self._connection:
+            self._connection.resume()
+
+    # What the upstream's connection tells.
+
+    def on_head(self, status: int, headers: dict[str, str]) -> None:
+        content_type = headers.get("content-type", "")
+        self._do(self._relay.opened(self._loop.time(), status, content_type))
+
+    def on_bytes(self, data: bytes) -> None:
+        self._do(self._relay.feed(self._loop.time(), data))
+
+    def on_end(self) -> None:
+        self._connection = None
+        self._do(self._relay.eof(self._loop.time()))
+
+    def on_failed(self, error: GatewayError) -> None:
+        connection, self._connection = self._connection, None
+        stale = connection and connection.reused and not connection.answered
+        if stale and isinstance(error, UpstreamDisconnected) and self._open:
+            # A kept connection that the upstream closed meanwhile: nothing was lost.
+            self._connect(self._open)
+            return
+        self._do(self._relay.failed(self._loop.time(), error))
+
+    # What the relay says.
+
+    def _do(self, step: Step) -> None:
+        if isinstance(step, Give):
+            self._start()
+            self._client.give(step.data)
+        elif isinstance(step, Open):
+            self._drop_connection()
+            self._open = step
+            self._send(step)
+        elif isinstance(step, Finish):
+            self._start()
+            self._client.finish(step.data)
+            self._end()
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._client.start(self._relay)
+
+    def _send(self, step: Open) -> None:
+        connection = self._connections.take_idle(step.upstream)
+        if connection is None:
+            self._connect(step)
+            return
+        self._connection = connection
+        connection.send(self._connections.request_bytes(step.upstream, step.call), self)
+
+    def _connect(self, step: Open) -> None:
+        self._connecting = self._loop.create_task(self._connect_and_send(step))
+
+    async def _connect_and_send(self, step: Open) -> None:
+        try:
+            connection = await self._connections.connect(step.upstream)
+        except GatewayError as error:
+            self._connecting = None
+            self.on_failed(error)
+            return
+        self._connecting = None
+        self._connection = connection
+        connection.send(self._connections.request_bytes(step.upstream, step.call), self)
+
+    def _arm(self) -> None:
+        """One timer at a time; a deadline that has moved on only re-arms it."""
+        if not self.done.done():
+            self._timer = self._loop.call_at(self._relay.deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._do(self._relay.tick(self._loop.time()))
+        self._arm()
+
+    def _drop_connection(self) -> None:
+        if self._connecting:
+            self._connecting.cancel()
+            self._connecting = None
+        if self._connection:
+            self._connection.abort()
+            self._connection = None
+
+    def _end(self) -> None:
+        """The last byte is given, or nobody wants it: nothing stays open or leased."""
+        self._relay.close(self._loop.time())
+        if self._timer:
+            self._timer.cancel()
+        if self._connection and self._relay.exchange.outcome == "ok":
+            self._connection.detach()
+            self._connection = None
+        self._drop_connection()
+        if not self.done.done():
+            self.done.set_result(None)

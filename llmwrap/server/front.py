@@ -1,0 +1,193 @@
+"""The ASGI application around Flask: body in, Flask on a thread, the answer or its relay out.
+
+It holds no thread while a client sends or a model thinks. What is wrong with a body is raised by
+Flask's own intake (found in the environ under REFUSED), so that it is answered like any error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from llmwrap.errors import (
+    Draining,
+    GatewayError,
+    Overloaded,
+    RequestTimeout,
+    RequestTooLarge,
+)
+from llmwrap.handover import REFUSED
+from llmwrap.server.driver import RelayRun
+from llmwrap.server.protocol import PROTOCOL, ClientProtocol, RelayedAnswer
+from llmwrap.server.threads import Threads
+from llmwrap.server.upstreams import Connections
+from llmwrap.server.wsgi_call import Answer, WsgiApp, call_wsgi, environ_of
+from llmwrap.settings.values import Server
+
+BODY_S = 60.0
+"""How long a whole body may take to arrive."""
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Front:
+    """One worker's ASGI application; lives in one event loop."""
+
+    def __init__(
+        self, app: WsgiApp, limits: Server, threads: Threads, connections: Connections
+    ) -> None:
+        self._app = app
+        self._limits = limits
+        self._threads = threads
+        self._connections = connections
+        self._buffered = 0
+        self._busy = 0
+        self.draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        self._busy += 1
+        body = b""
+        refused: GatewayError | None = None
+        try:
+            refused = self._refusal()
+            if not refused:
+                body = await self._read_body(scope, receive)
+        except GatewayError as error:
+            refused = error
+        except _Gone:
+            self._busy -= 1
+            return
+        try:
+            await self._answer(scope, body, refused, send)
+        finally:
+            self._busy -= 1
+            self._buffered -= len(body)
+
+    def _refusal(self) -> GatewayError | None:
+        if self._busy > self._limits.max_connections:
+            return Overloaded("too many requests in progress", retry_after_s=1)
+        return None
+
+    async def _answer(
+        self, scope: Scope, body: bytes, refused: GatewayError | None, send: Send
+    ) -> None:
+        environ = environ_of(scope, body)
+        if refused:
+            environ[REFUSED] = refused
+        answer = await self._ask_flask(environ)
+        try:
+            if answer.relay:
+                await self._relay(answer, scope)
+            else:
+                await _send_plain(answer, scope, send)
+        finally:
+            self._threads.submit(answer.close)
+
+    async def _ask_flask(self, environ: dict[str, Any]) -> Answer:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+
+        def job() -> None:
+            try:
+                answer = call_wsgi(self._app, environ)
+            except Exception as error:
+                loop.call_soon_threadsafe(future.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(future.set_result, answer)
+
+        self._threads.submit(job)
+        return await future
+
+    async def _relay(self, answer: Answer, scope: Scope) -> None:
+        protocol: ClientProtocol = scope[PROTOCOL]
+        cycle: RequestResponseCycle = protocol.cycle
+        assert answer.relay
+        client = RelayedAnswer(protocol, cycle, answer.headers)
+        run = RelayRun(answer.relay, client, self._connections)
+        if cycle.disconnected:
+            run.client_gone()
+            return
+        protocol.run = run
+        try:
+            run.begin()
+            await run.done
+        finally:
+            protocol.run = None
+
+    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
+        """The whole body; a GatewayError over a limit or past its deadline."""
+        limit = self._limits.max_body_bytes
+        declared = _declared_length(scope)
+        if declared > limit:
+            raise RequestTooLarge(
+                f"the body is over the limit of {limit} bytes",
+                headers=(("Connection", "close"),),
+            )
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_S):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _Gone
+                    data: bytes = message["body"]
+                    size += len(data)
+                    self._buffered += len(data)
+                    self._check_size(size, limit)
+                    parts.append(data)
+                    if not message["more_body"]:
+                        return b"".join(parts)
+        except TimeoutError as error:
+            raise RequestTimeout(
+                f"the body took longer than {BODY_S:g} s",
+                headers=(("Connection", "close"),),
+            ) from error
+        except BaseException:
+            self._buffered -= size
+            raise
+
+    def _check_size(self, size: int, limit: int) -> None:
+        if size > limit:
+            raise RequestTooLarge(
+                f"the body is over the limit of {limit} bytes",
+                headers=(("Connection", "close"),),
+            )
+        if self._buffered > self._limits.max_buffered_bytes:
+            raise Overloaded(
+                "too many bodies are being read",
+                retry_after_s=1,
+                headers=(("Connection", "close"),),
+            )
+
+
+class _Gone(Exception):
+    """The client left while it was still sending."""
+
+
+async def _send_plain(answer: Answer, scope: Scope, send: Send) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": answer.headers,
+        }
+    )
+    body = b"" if scope["method"] == "HEAD" else answer.body
+    await send({"type": "http.response.body", "body": body})
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value)
+    return 0
+
+
+def draining_error() -> Draining:
+    """For requests that come while this worker stops."""
+    return Draining("this server is stopping", retry_after_s=1)
