@@ -5,15 +5,17 @@
 
 import os
 import sys
+from pathlib import Path
 
+from llmwrap.auth.signing_key import SigningKeyError
 from llmwrap.logs import logging_config
 from llmwrap.settings import SettingsError
 from llmwrap.startup import prepare, start_banner
 
 try:
     _loaded = prepare(os.environ)
-except SettingsError as error:
-    print(error, file=sys.stderr)
+except (SettingsError, SigningKeyError) as error:
+    sys.stderr.write(f"{error}\n")
     sys.exit(78)
 
 _server = _loaded.settings.server
@@ -39,7 +41,8 @@ forwarded_allow_ips = "127.0.0.1"
 forwarder_headers = ""
 header_map = "drop"  # a header with an underscore could pose as another one
 
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # never a slow disk
+_memory = Path("/dev/shm")  # noqa: S108 - a place in memory for the liveness file, not for ours
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # never a slow disk
 control_socket_disable = True  # its default path is shared by all servers of a user
 logconfig_dict = logging_config(_loaded.settings.log)
 proc_name = "llmwrap"
@@ -47,7 +50,8 @@ proc_name = "llmwrap"
 
 def when_ready(server):
     """The socket is open: say what was found, and three lines to try."""
-    print(start_banner(_loaded, bind), flush=True)
+    sys.stdout.write(f"{start_banner(_loaded, bind)}\n")
+    sys.stdout.flush()
 
 
 def post_worker_init(worker):

@@ -8,6 +8,7 @@ import json
 from collections.abc import MutableMapping
 from dataclasses import replace
 
+from llmwrap.auth.signing_key import load_signing_key
 from llmwrap.banner import banner
 from llmwrap.demo import demo_pools
 from llmwrap.discovery import discover, pools_from
@@ -18,12 +19,13 @@ OLLAMA_NOTE = "from the next release"
 
 
 def prepare(environ: MutableMapping[str, str]) -> Loaded:
-    """The settings of this start; SettingsError when they are wrong.
+    """The settings of this start; SettingsError or SigningKeyError when they are wrong.
 
     With no pool configured the loopback model servers are looked for, and what answered is put
     into `environ` for the workers.
     """
     loaded = load_with_origins(environ=environ)
+    load_signing_key(loaded.settings.data_dir)
     if loaded.settings.pools or "LLMWRAP_DISCOVERED" in environ:
         return loaded
     tables = pools_from(discover(port_of(loaded.settings)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from llmwrap.canonical.events import Event
 from llmwrap.canonical.messages import Operation, Request
@@ -40,8 +40,7 @@ class Call:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One record of a stream: its JSON, that JSON's bytes, and the events in it.
 
     `raw` is single-line and may leave as it came; it is empty when it has to be written anew.

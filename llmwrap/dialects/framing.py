@@ -5,7 +5,7 @@ last record is no record. Knows nothing of JSON or of what the records mean.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmwrap.errors import UpstreamProtocolError
 
@@ -15,8 +15,7 @@ MAX_RECORD_BYTES = 1_048_576
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class SseRecord:
+class SseRecord(NamedTuple):
     """One event: its data lines joined by LF, and its name ("" when the stream gave none)."""
 
     data: bytes
@@ -35,17 +34,24 @@ class SseReader:
         """The records that `data` completes; UpstreamProtocolError when one grows too long."""
         if self._after_cr or b"\r" in data:
             data = self._with_lf(data)
+        for block in self._blocks(data):
+            _check_length(len(block))
+            if record := self._record(block):
+                yield record
+        _check_length(len(self._rest) - 1)  # half of the empty line may be there
+
+    def _blocks(self, data: bytes) -> list[bytes]:
+        """The blocks between empty lines that `data` completes; what follows is kept."""
         rest = self._rest
+        if not rest and data.endswith(b"\n\n"):
+            return data[:-2].split(b"\n\n")  # the usual case: whole records
         start = max(0, len(rest) - 1)
         rest += data
-        if rest.find(b"\n\n", start) >= 0:
-            blocks = bytes(rest).split(b"\n\n")
-            rest[:] = blocks.pop()
-            for block in blocks:
-                _check_length(len(block))
-                if record := self._record(block):
-                    yield record
-        _check_length(len(rest) - 1)  # the first half of the empty line may be there
+        if rest.find(b"\n\n", start) < 0:
+            return []
+        blocks = bytes(rest).split(b"\n\n")
+        rest[:] = blocks.pop()
+        return blocks
 
     def _with_lf(self, data: bytes) -> bytes:
         """Every line end as LF; a CRLF may be split between two calls."""

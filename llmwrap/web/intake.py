@@ -80,11 +80,18 @@ def _read_body(limit: int) -> bytes:
         raise _too_large(limit)
     try:
         body = request.stream.read(limit + 1)
-    except ClientDisconnected as error:
-        raise InvalidRequest("the body ended before its declared length") from error
+    except (ClientDisconnected, OSError) as error:
+        raise _cut_off() from error
     if len(body) > limit:
         raise _too_large(limit)
+    if length is not None and len(body) < length:
+        raise _cut_off()
     return body
+
+
+def _cut_off() -> InvalidRequest:
+    """gunicorn's gthread tells of a body that breaks off by an OSError, or by giving less."""
+    return InvalidRequest("the body ended before its declared end")
 
 
 def _too_large(limit: int) -> RequestTooLarge:

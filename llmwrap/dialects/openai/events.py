@@ -3,7 +3,7 @@
 Both `reasoning_content` (llama.cpp, older vLLM) and `reasoning` (Ollama, vLLM from 0.16) occur.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llmwrap.canonical.events import (
@@ -22,33 +22,39 @@ def choice_index(choice: Mapping[str, Any]) -> int:
     return index if type(index) is int else 0
 
 
-def choice_events(choice: Mapping[str, Any]) -> Iterator[Event]:
-    """The events of one choice, of a plain answer or of a stream's chunk."""
+def add_choice(choice: Mapping[str, Any], events: list[Event]) -> None:
+    """Append the events of one choice, of a plain answer or of a stream's chunk."""
     index = choice_index(choice)
     said = choice.get("delta") or choice.get("message")
     if isinstance(said, dict):
-        yield from _said(index, said)
+        _add_said(index, said, events)
     elif text := choice.get("text"):
-        yield TextDelta(index, str(text))
+        events.append(TextDelta(index, str(text)))
     if reason := choice.get("finish_reason"):
-        yield Finished(index, str(reason))
+        events.append(Finished(index, str(reason)))
 
 
-def _said(index: int, said: Mapping[str, Any]) -> Iterator[Event]:
+def _add_said(index: int, said: dict[str, Any], events: list[Event]) -> None:
     if thought := said.get("reasoning_content") or said.get("reasoning"):
-        yield ReasoningDelta(index, str(thought))
+        events.append(ReasoningDelta(index, str(thought)))
     if text := said.get("content"):
-        yield TextDelta(index, str(text))
+        events.append(TextDelta(index, str(text)))
+    if said.keys() <= _COMMON:
+        return
     if refusal := said.get("refusal"):
-        yield TextDelta(index, str(refusal))
+        events.append(TextDelta(index, str(refusal)))
     if isinstance(audio := said.get("audio"), dict):
-        yield TextDelta(index, str(audio.get("transcript") or "(audio)"))
+        events.append(TextDelta(index, str(audio.get("transcript") or "(audio)")))
     calls = said.get("tool_calls")
     for place, call in enumerate(calls if isinstance(calls, list) else ()):
         if isinstance(call, dict):
-            yield _tool_call(index, place, call)
+            events.append(_tool_call(index, place, call))
     if function := said.get("function_call"):
-        yield _tool_call(index, 0, {"function": function})
+        events.append(_tool_call(index, 0, {"function": function}))
+
+
+_COMMON = frozenset({"role", "content", "reasoning", "reasoning_content"})
+"""The keys of nearly every chunk: nothing else has to be looked for."""
 
 
 def _tool_call(index: int, place: int, call: Mapping[str, Any]) -> ToolCallDelta:

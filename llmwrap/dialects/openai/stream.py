@@ -12,7 +12,7 @@ from llmwrap.canonical.events import Event, Started, UsageReported
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Frame
 from llmwrap.dialects.framing import SseReader, SseRecord
-from llmwrap.dialects.openai.events import choice_events, choice_index, read_usage
+from llmwrap.dialects.openai.events import add_choice, choice_index, read_usage
 from llmwrap.dialects.openai.response import (
     error_body,
     error_of,
@@ -93,7 +93,7 @@ class StreamReader:
         if index not in self._open:
             self._open.add(index)
             events.append(Started(index))
-        events.extend(choice_events(choice))
+        add_choice(choice, events)
         if choice.get("finish_reason"):
             self._finished.add(index)
 
