@@ -48,7 +48,7 @@ logconfig_dict = logging_config(_loaded.settings.log)
 proc_name = "llmwrap"
 
 
-def when_ready(server):
+def when_ready(_server):
     """The socket is open: say what was found, and three lines to try."""
     sys.stdout.write(f"{start_banner(_loaded, bind)}\n")
     sys.stdout.flush()
@@ -59,7 +59,7 @@ def post_worker_init(worker):
     worker.wsgi.extensions["llmwrap"].start()
 
 
-def worker_exit(server, worker):
+def worker_exit(_server, worker):
     """The worker ends: close its connections and threads."""
     wsgi = getattr(worker, "wsgi", None)
     if wsgi is not None:

@@ -6,6 +6,7 @@ been given to the client, only for errors that say so, at most `MAX_ATTEMPTS` ti
 never the same upstream twice. After the first byte there is one terminal error event.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from llmwrap.answers import Answer, ErrorAnswer, PlainAnswer, StreamAnswer
@@ -68,10 +69,17 @@ Step = Open | Give | Finish | Wait
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Status and headers of the client's answer; valid once the first Give or Finish is told."""
+    """Status and headers of the client's answer; valid once the first Give or Finish is told.
+
+    A stream has no Content-Length; every other answer has one.
+    """
 
     status: int
     headers: Headers
+
+    @property
+    def streamed(self) -> bool:
+        return all(name != "Content-Length" for name, _ in self.headers)
 
 
 class Relay:
@@ -98,7 +106,13 @@ class Relay:
         self._idle = False
         self.head: Head | None = None
         self.deadline = self._total_deadline
+        self._heartbeat_at = self._next_heartbeat(exchange.started)
         self.ended = False
+
+    @property
+    def wake_at(self) -> float:
+        """When `tick` is due, whatever else happens: a deadline, or the next heartbeat."""
+        return min(self.deadline, self._heartbeat_at)
 
     def start(self, now: float) -> Step:
         """Begin: lease an upstream."""
@@ -132,7 +146,7 @@ class Relay:
     def tick(self, now: float) -> Step:
         """Time has passed: fails when the deadline has, otherwise nothing."""
         if now < self.deadline:
-            return WAIT
+            return self._heartbeat(now)
         if now >= self._total_deadline:
             what, seconds = "total", self._timeouts.total_s
         elif self._idle:
@@ -148,6 +162,17 @@ class Relay:
             self.ended = True
             self.exchange.outcome = "client_abort"
         self._end_attempt(now, None)
+
+    def _heartbeat(self, now: float) -> Step:
+        """A sign of life to a client whose stream is silent; it commits the status."""
+        if now < self._heartbeat_at or self._encoder is None:
+            return WAIT
+        self._commit(now, self._encoder.content_type)
+        self._heartbeat_at = self._next_heartbeat(now)
+        return Give(self._encoder.heartbeat())
+
+    def _next_heartbeat(self, now: float) -> float:
+        return now + self._timeouts.heartbeat_s if self._encoder else math.inf
 
     def _answer_for(self, status: int, content_type: str) -> Answer:
         dialect, request = self._dialect, self._request
@@ -167,7 +192,8 @@ class Relay:
             return self._complete(now, out)
         if not out:
             return WAIT
-        self._commit(now)
+        self._commit(now, self._answer.content_type)
+        self._heartbeat_at = self._next_heartbeat(now)
         return Give(out)
 
     def _complete(self, now: float, data: bytes) -> Step:
@@ -177,17 +203,17 @@ class Relay:
                 "the upstream sent a plain answer to a stream"
             )
             return self._fail(now, error, b"")
-        self._commit(now, None if self._answer.streamed else len(data))
+        length = None if self._answer.streamed else len(data)
+        self._commit(now, self._answer.content_type, length)
         self.ended = True
         self._end_attempt(now, None)
         return Finish(data)
 
-    def _commit(self, now: float, length: int | None = None) -> None:
+    def _commit(self, now: float, content_type: str, length: int | None = None) -> None:
         """Fix status and headers; nothing can be retried from here on."""
         if self.head:
             return
-        assert self._answer
-        headers: list[tuple[str, str]] = [("Content-Type", self._answer.content_type)]
+        headers: list[tuple[str, str]] = [("Content-Type", content_type)]
         if length is None:
             headers.append(("Cache-Control", "no-cache, no-transform"))
             headers.append(("X-Accel-Buffering", "no"))
@@ -236,7 +262,7 @@ class Relay:
     def _break(self, now: float, error: GatewayError, out: bytes) -> Step:
         """A stream that has begun ends with its dialect's error event, and the body cleanly."""
         assert self._encoder
-        self._commit(now)
+        self._commit(now, self._encoder.content_type)
         timed_out = error.status == 504
         self.exchange.fail(error, "gateway_timeout" if timed_out else "upstream_abort")
         self.ended = True
@@ -244,7 +270,8 @@ class Relay:
 
     def _refuse(self, now: float, error: GatewayError) -> Step:
         status, headers, body = self._dialect.render_error(error, self._service)
-        told = (*headers, *error.answer_headers(), *self._told())
+        length = ("Content-Length", str(len(body)))
+        told = (*headers, length, *error.answer_headers(), *self._told())
         if len(self._tried) > 1 or isinstance(error, UpstreamRefusal):
             told += (("x-should-retry", "false"),)
         self.head = Head(status, told)

@@ -125,9 +125,9 @@ class RelayRun:
         connection.send(self._connections.request_bytes(step.upstream, step.call), self)
 
     def _arm(self) -> None:
-        """One timer at a time; a deadline that has moved on only re-arms it."""
+        """One timer at a time; when what it was set for has moved on, it is set again."""
         if not self.done.done():
-            self._timer = self._loop.call_at(self._relay.deadline, self._tick)
+            self._timer = self._loop.call_at(self._relay.wake_at, self._tick)
 
     def _tick(self) -> None:
         self._do(self._relay.tick(self._loop.time()))

@@ -94,7 +94,7 @@ class Front:
         def job() -> None:
             try:
                 answer = call_wsgi(self._app, environ)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the loop logs it and answers
                 loop.call_soon_threadsafe(future.set_exception, error)
             else:
                 loop.call_soon_threadsafe(future.set_result, answer)

@@ -165,7 +165,7 @@ class RelayedAnswer:
         lines = [STATUS_LINE[relay.head.status]]
         for name, value in (*cycle.default_headers, *told, *added):
             lines.append(b"%b: %b\r\n" % (name, value))
-        if b"content-length" not in names:
+        if relay.head.streamed:
             self._chunked = cycle.scope["http_version"] == "1.1"
             if self._chunked:
                 lines.append(b"transfer-encoding: chunked\r\n")

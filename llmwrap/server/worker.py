@@ -1,6 +1,6 @@
-"""gunicorn's worker class: uvicorn's server, our protocol, the front around the WSGI application."""
+"""gunicorn's worker class: uvicorn's server, our protocol, the front around Flask."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]
@@ -17,7 +17,7 @@ STOP_THREADS_S = 5.0
 class RelayWorker(UvicornWorker):  # type: ignore[misc]
     """Serves a WSGI application whose views may answer with relays."""
 
-    CONFIG_KWARGS: dict[str, Any] = {
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
         "http": ClientProtocol,
         "ws": "none",

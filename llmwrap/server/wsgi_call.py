@@ -37,7 +37,7 @@ def call_wsgi(app: WsgiApp, environ: dict[str, Any]) -> Answer:
     """Run `app` to its end (a relay is handed over, not run); raises what `app` raises."""
     told: list[tuple[str, list[tuple[str, str]]]] = []
 
-    def start_response(status: str, headers: Any, exc_info: Any = None) -> None:
+    def start_response(status: str, headers: Any, _exc_info: Any = None) -> None:
         told.append((status, headers))
 
     chunks = app(environ, start_response)

@@ -20,7 +20,7 @@ def round_robin(candidates: Sequence[Upstream], turn: int) -> Upstream:
     return candidates[turn % len(candidates)]
 
 
-def first(candidates: Sequence[Upstream], turn: int) -> Upstream:
+def first(candidates: Sequence[Upstream], _turn: int) -> Upstream:
     """The first of the file that is available; the others are spares."""
     return candidates[0]
 

@@ -32,7 +32,7 @@ class Driver:
             raise
         head = self._relay.head
         assert head
-        body = step.data if isinstance(step, Finish) else self._rest(step)
+        body = self._rest(step) if head.streamed else step.data
         response = Response(body, status=head.status)
         for name, value in head.headers:
             response.headers[name] = value

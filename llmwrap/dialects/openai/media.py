@@ -42,13 +42,13 @@ def _addresses(messages: Any) -> Iterator[tuple[str, str]]:
             for name in _URL_FIELDS:
                 if part.get(name) is not None:
                     where = f"messages[{number}].content[{place}].{name}"
-                    yield where, _address(where, part[name])
+                    yield _address(where, part[name])
 
 
-def _address(where: str, value: Any) -> str:
+def _address(where: str, value: Any) -> tuple[str, str]:
     if isinstance(value, dict):
         value = value.get("url")
         where += ".url"
     if not isinstance(value, str):
         raise InvalidRequest(f"{where} is no string", param=where)
-    return value
+    return where, value
