@@ -10,10 +10,10 @@ from pathlib import Path
 from llmwrap.auth.signing_key import SigningKeyError
 from llmwrap.logs import logging_config
 from llmwrap.settings import SettingsError
-from llmwrap.startup import prepare, start_banner
+from llmwrap.startup import load_for_start, start_banner
 
 try:
-    _loaded = prepare(os.environ)
+    _loaded = load_for_start(os.environ)
 except (SettingsError, SigningKeyError) as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(78)

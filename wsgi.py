@@ -1,6 +1,6 @@
 """The WSGI application, for gunicorn and `flask run`."""
 
 from llmwrap.app import create_app
-from llmwrap.settings import load_settings
+from llmwrap.startup import settings_of_process
 
-app = create_app(load_settings())
+app = create_app(settings_of_process())

@@ -10,25 +10,43 @@ from llmwrap.canonical.events import Usage
 from llmwrap.errors import GatewayError
 
 Outcome = Literal[
-    "ok", "refused", "failed", "client_abort", "upstream_abort", "gateway_timeout"
+    "ok",
+    "refused",
+    "failed",
+    "client_abort",
+    "upstream_abort",
+    "gateway_timeout",
+    "drained",
 ]
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One try on one upstream; `error` is the code of what ended it, None for an answer."""
+    """One try on one upstream; `error` is the code of what ended it, None for an answer.
+
+    `rest_s` is how long a busy upstream wants to be left alone.
+    """
 
     upstream: str
     started: float
     status: int | None = None
     error: str | None = None
     seconds: float | None = None
+    rest_s: float | None = None
+
+    def open(self, status: int, rest_s: float | None) -> None:
+        """Note the head of the answer."""
+        self.status = status
+        self.rest_s = rest_s
 
     def close(self, now: float, error: GatewayError | None = None) -> None:
-        """Note the end; only the first call counts."""
-        if self.seconds is None:
-            self.seconds = now - self.started
-            self.error = error.code if error else None
+        """Note the end; only the first call counts. What it told goes before the default."""
+        if self.seconds is not None:
+            return
+        self.seconds = now - self.started
+        self.error = error.code if error else None
+        asked = error.retry_after_s if error else None
+        self.rest_s = None if asked is None else self.rest_s or asked
 
 
 @dataclass(slots=True)
@@ -74,6 +92,12 @@ class Exchange:
     def upstream(self) -> str:
         """The upstream that served, or was tried last."""
         return self.attempts[-1].upstream if self.attempts else ""
+
+    @property
+    def rest_s(self) -> float | None:
+        """The shortest rest that a tried upstream asked for, None when none did."""
+        rests = [each.rest_s for each in self.attempts if each.rest_s is not None]
+        return min(rests, default=None)
 
     @property
     def seconds(self) -> float:

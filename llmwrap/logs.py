@@ -62,7 +62,7 @@ def _escaped(text: str) -> str:
 
 def _json(value: Any) -> str:
     """One line of ASCII, whatever is in `value`: lone surrogates and huge numbers too."""
-    return json.dumps(value, default=str)
+    return json.dumps(value, default=str, separators=(",", ":"))
 
 
 def logging_config(log: Log) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from llmwrap.answers import Answer, ErrorAnswer, PlainAnswer, StreamAnswer
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Call, Dialect, Headers
 from llmwrap.errors import (
+    Draining,
     GatewayError,
     NoHealthyUpstream,
     UpstreamProtocolError,
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from llmwrap.exchange import Attempt, Exchange
+from llmwrap.exchange import Attempt, Exchange, Outcome
 from llmwrap.routing import Route
 from llmwrap.settings.values import ServiceSettings, Timeouts
 from llmwrap.upstreams.upstream import Lease, Upstream
@@ -82,6 +83,13 @@ class Head:
         return all(name != "Content-Length" for name, _ in self.headers)
 
 
+_OUTCOMES: dict[type[GatewayError], Outcome] = {
+    UpstreamTimeout: "gateway_timeout",
+    Draining: "drained",
+}
+"""How an answer that had begun came to its end; all else is the upstream's doing."""
+
+
 class Relay:
     """One request, one answer. Not thread-safe: one driver at a time tells it things."""
 
@@ -118,10 +126,12 @@ class Relay:
         """Begin: lease an upstream."""
         return self._next_attempt(now, None)
 
-    def opened(self, now: float, status: int, content_type: str) -> Step:
-        """The upstream's answer begins."""
+    def opened(
+        self, now: float, status: int, content_type: str, rest_s: float | None = None
+    ) -> Step:
+        """The upstream's answer begins; `rest_s` is what it said in `Retry-After`."""
         assert self._attempt
-        self._attempt.status = status
+        self._attempt.open(status, rest_s)
         self._answer = self._answer_for(status, content_type)
         return self.tick(now)
 
@@ -155,6 +165,11 @@ class Relay:
             what, seconds = "first byte", self._timeouts.first_byte_s
         error = UpstreamTimeout(f"the {what} timeout of {seconds:g} s passed")
         return self._fail(now, error, b"")
+
+    def interrupt(self, now: float, error: GatewayError) -> Step:
+        """End the answer for a reason of ours, which no other attempt would mend."""
+        self._end_attempt(now, None)
+        return self._break(now, error, b"") if self.head else self._refuse(now, error)
 
     def close(self, now: float) -> None:
         """The client has its last byte, or has gone; releases everything, idempotent."""
@@ -263,12 +278,12 @@ class Relay:
         """A stream that has begun ends with its dialect's error event, and the body cleanly."""
         assert self._encoder
         self._commit(now, self._encoder.content_type)
-        timed_out = error.status == 504
-        self.exchange.fail(error, "gateway_timeout" if timed_out else "upstream_abort")
+        self.exchange.fail(error, _OUTCOMES.get(type(error), "upstream_abort"))
         self.ended = True
         return Finish(out + self._encoder.fail(error))
 
     def _refuse(self, now: float, error: GatewayError) -> Step:
+        error.retry_after_s = self.exchange.rest_s or error.retry_after_s
         status, headers, body = self._dialect.render_error(error, self._service)
         length = ("Content-Length", str(len(body)))
         told = (*headers, length, *error.answer_headers(), *self._told())
@@ -293,6 +308,5 @@ class Relay:
 def _tracing(exchange: Exchange) -> Headers:
     """What ties an upstream's log to ours: our own unique id (vLLM makes its ids of it)."""
     own = ("X-Request-Id", exchange.id)
-    return (
-        (own, ("traceparent", exchange.traceparent)) if exchange.traceparent else (own,)
-    )
+    trace = ("traceparent", exchange.traceparent)
+    return (own, trace) if exchange.traceparent else (own,)

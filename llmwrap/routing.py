@@ -44,9 +44,8 @@ class Router:
         """The route of `model` ("" = the default); ModelNotFound whatever the reason."""
         asked = model or self._default(scope)
         for pool in self._pools_of(scope):
-            target = pool.aliases.get(asked, asked)
-            upstreams = self._serving(pool, target)
-            if upstreams:
+            target = pool.target_of(asked)
+            if target and (upstreams := self._serving(pool, target)):
                 _check_kind(pool, asked, operation)
                 return Route(pool, asked, target, upstreams)
         self._catalog.miss()
@@ -74,10 +73,10 @@ class Router:
     def _default(self, scope: Scope) -> str:
         wanted = scope.settings.default_model
         pools = tuple(self._pools_of(scope))
-        if wanted and any(
-            self._serving(pool, pool.aliases.get(wanted, wanted)) for pool in pools
-        ):
-            return wanted
+        for pool in pools:
+            target = pool.target_of(wanted) if wanted else None
+            if target and self._serving(pool, target):
+                return wanted
         for pool in pools:
             if pool.default_model:
                 return pool.default_model
@@ -87,8 +86,6 @@ class Router:
 
     def _serving(self, pool: Pool, model: str) -> tuple[Upstream, ...]:
         """Those of the pool that have `model`; the silent ones while nobody has listed any."""
-        if not (pool.matches(model) or model in pool.aliases.values()):
-            return ()
         known = {
             upstream: self._catalog.serves(upstream, model)
             for upstream in pool.upstreams
@@ -102,9 +99,8 @@ class Router:
         models: dict[str, Model] = {}
         for upstream in pool.upstreams:
             for name, model in (self._catalog.listing(upstream).models or {}).items():
-                if pool.matches(name) or name in pool.aliases.values():
-                    models.setdefault(name, model)
-        yield from models.items()
+                models.setdefault(name, model)
+        yield from ((name, models[name]) for name in models if pool.matches(name))
         for alias, target in pool.aliases.items():
             if target in models:
                 yield alias, models[target]

@@ -5,33 +5,78 @@ What discovery found is handed to the workers in the environment, so that all ag
 """
 
 import json
+import logging
 from collections.abc import MutableMapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from llmwrap.auth.signing_key import load_signing_key
+from llmwrap.auth.signing_key import SigningKeyError, load_signing_key
 from llmwrap.banner import banner
 from llmwrap.demo import demo_pools
 from llmwrap.discovery import discover, pools_from
-from llmwrap.settings import Loaded, load_with_origins
+from llmwrap.settings import (
+    Loaded,
+    SettingsError,
+    load_settings,
+    load_with_origins,
+)
 from llmwrap.settings.values import Settings
+
+log = logging.getLogger(__name__)
+
+DISCOVERED = "LLMWRAP_DISCOVERED"
 
 OLLAMA_NOTE = "from the next release"
 
 
+@dataclass(slots=True)
+class Master:
+    """What the managing process last found good.
+
+    The one state of a module: gunicorn runs its configuration file anew at each reload, and its
+    workers are forks, so this is how a reload finds the settings to keep, and a worker its own.
+    """
+
+    good: Loaded | None = None
+
+
+MASTER = Master()
+
+
+def load_for_start(environ: MutableMapping[str, str]) -> Loaded:
+    """The settings of this start or reload.
+
+    At a start SettingsError or SigningKeyError tell what is wrong; at a reload it is logged, and
+    the settings that were good before are kept.
+    """
+    try:
+        MASTER.good = prepare(environ)
+    except (SettingsError, SigningKeyError) as error:
+        if MASTER.good is None:
+            raise
+        log.error("reload_refused", extra={"problems": str(error)})
+    return MASTER.good
+
+
+def settings_of_process() -> Settings:
+    """A worker's settings: its master's, else (no gunicorn) those of the configuration."""
+    return MASTER.good.settings if MASTER.good else load_settings()
+
+
 def prepare(environ: MutableMapping[str, str]) -> Loaded:
-    """The settings of this start; SettingsError or SigningKeyError when they are wrong.
+    """Settings that are complete and good; SettingsError or SigningKeyError when they are not.
 
     With no pool configured the loopback model servers are looked for, and what answered is put
     into `environ` for the workers.
     """
+    environ.pop(DISCOVERED, None)
     loaded = load_with_origins(environ=environ)
     load_signing_key(loaded.settings.data_dir)
-    if loaded.settings.pools or "LLMWRAP_DISCOVERED" in environ:
+    if loaded.settings.pools:
         return loaded
     tables = pools_from(discover(port_of(loaded.settings)))
     if not tables:
         return loaded
-    environ["LLMWRAP_DISCOVERED"] = json.dumps(tables)
+    environ[DISCOVERED] = json.dumps(tables)
     return load_with_origins(environ=environ)
 
 

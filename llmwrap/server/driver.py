@@ -5,11 +5,13 @@ what the relay says next to the connections. A client that leaves is noticed in 
 """
 
 import asyncio
+import time
 from typing import Protocol
 
 from llmwrap.errors import GatewayError, UpstreamDisconnected
 from llmwrap.relay import Finish, Give, Open, Relay, Step
 from llmwrap.server.upstreams import Connections, UpstreamConnection
+from llmwrap.upstreams.retry_after import read_retry_after
 
 
 class Client(Protocol):
@@ -43,6 +45,11 @@ class RelayRun:
         self._do(self._relay.start(self._loop.time()))
         self._arm()
 
+    def interrupt(self, error: GatewayError) -> None:
+        """End the answer now, with `error`."""
+        if not self.done.done():
+            self._do(self._relay.interrupt(self._loop.time(), error))
+
     # What the client's connection tells.
 
     def client_gone(self) -> None:
@@ -64,7 +71,8 @@ class RelayRun:
 
     def on_head(self, status: int, headers: dict[str, str]) -> None:
         content_type = headers.get("content-type", "")
-        self._do(self._relay.opened(self._loop.time(), status, content_type))
+        rest_s = read_retry_after(headers.get("retry-after", ""), time.time())
+        self._do(self._relay.opened(self._loop.time(), status, content_type, rest_s))
 
     def on_bytes(self, data: bytes) -> None:
         self._do(self._relay.feed(self._loop.time(), data))

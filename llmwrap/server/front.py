@@ -43,9 +43,10 @@ class Front:
         self._limits = limits
         self._threads = threads
         self._connections = connections
+        self._runs: set[RelayRun] = set()
         self._buffered = 0
         self._busy = 0
-        self.draining = False
+        self._draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -66,6 +67,17 @@ class Front:
         finally:
             self._busy -= 1
             self._buffered -= len(body)
+
+    def drain(self) -> None:
+        """End every running answer with its terminal error, and every new one at once."""
+        self._draining = True
+        for run in tuple(self._runs):
+            run.interrupt(_draining())
+
+    def close(self, timeout_s: float) -> None:
+        """Close the upstream connections; wait for the threads' last work, at most so long."""
+        self._connections.close()
+        self._threads.stop(timeout_s)
 
     def _refusal(self) -> GatewayError | None:
         if self._busy > self._limits.max_connections:
@@ -112,10 +124,15 @@ class Front:
             run.client_gone()
             return
         protocol.run = run
+        self._runs.add(run)
         try:
-            run.begin()
+            if self._draining:
+                run.interrupt(_draining())
+            else:
+                run.begin()
             await run.done
         finally:
+            self._runs.discard(run)
             protocol.run = None
 
     async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
@@ -188,6 +205,5 @@ def _declared_length(scope: Scope) -> int:
     return 0
 
 
-def draining_error() -> Draining:
-    """For requests that come while this worker stops."""
+def _draining() -> Draining:
     return Draining("this server is stopping", retry_after_s=1)

@@ -1,7 +1,13 @@
 """gunicorn's worker class: uvicorn's server, our protocol, the front around Flask."""
 
+import asyncio
+import os
+import signal
+import socket
+from types import FrameType
 from typing import Any, ClassVar
 
+from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]
 
@@ -11,7 +17,42 @@ from llmwrap.server.protocol import ClientProtocol
 from llmwrap.server.threads import Threads
 from llmwrap.server.upstreams import Connections
 
-STOP_THREADS_S = 5.0
+DRAIN_BEFORE_S = 5.0
+"""So long before gunicorn kills a worker, running answers get their terminal error."""
+
+STOP_THREADS_S = 3.0
+
+
+class RelayServer(Server):
+    """uvicorn's server, which ends answers truthfully before it is killed.
+
+    On SIGTERM running answers may go on for `grace_s` seconds; SIGINT and SIGQUIT end them now.
+    """
+
+    def __init__(self, config: Config, front: Front, grace_s: float) -> None:
+        super().__init__(config)
+        self._front = front
+        self._grace_s = grace_s
+        self._parent = os.getppid()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks to stop."""
+        if sig != signal.SIGTERM:
+            self._grace_s = 0
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop; without a master there is nobody to stop us."""
+        if os.getppid() != self._parent:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests, wait for the running ones, then end everything."""
+        timer = asyncio.get_running_loop().call_later(self._grace_s, self._front.drain)
+        await super().shutdown(sockets)
+        timer.cancel()
+        self._front.close(STOP_THREADS_S)
 
 
 class RelayWorker(UvicornWorker):  # type: ignore[misc]
@@ -32,16 +73,14 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
         gateway: Gateway = self.wsgi.extensions["llmwrap"]
         settings = gateway.settings
         threads = Threads(settings.server.threads)
-        connections = Connections(settings.timeouts.connect_s)
         threads.start()
-        self.config.app = Front(self.wsgi, settings.server, threads, connections)
-        try:
-            await self._serve_until_stopped()
-        finally:
-            connections.close()
-            threads.stop(STOP_THREADS_S)
-
-    async def _serve_until_stopped(self) -> None:
-        server = Server(config=self.config)
-        self._install_sigquit_handler()
+        connections = Connections(settings.timeouts.connect_s)
+        front = Front(self.wsgi, settings.server, threads, connections)
+        self.config.app = front
+        grace_s = max(0.0, self.cfg.graceful_timeout - DRAIN_BEFORE_S)
+        server = RelayServer(self.config, front, grace_s)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(
+            signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None
+        )
         await server.serve(sockets=self.sockets)

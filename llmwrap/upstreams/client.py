@@ -36,6 +36,7 @@ class OpenAnswer:
         self.status = response.status_code
         self.content_type = response.headers.get("Content-Type", "")
         self.request_id = response.headers.get("x-request-id", "")
+        self.retry_after = response.headers.get("Retry-After", "")
 
     def read(self, timeout_s: float) -> bytes:
         """The bytes that came next, b"" at a proper end; raises when it broke or took too long.

@@ -28,6 +28,16 @@ class Pool:
         self._lock = threading.Lock()
         self._turn = 0
 
+    def target_of(self, model: str) -> str | None:
+        """What the upstreams call `model`: an alias's target, or a name of the family.
+
+        None for a name that is neither: an alias's target is not public by being one.
+        """
+        target = self.aliases.get(model)
+        if target is None and self.matches(model):
+            return model
+        return target
+
     def matches(self, model: str) -> bool:
         """Whether `model` is of this pool's family, by its patterns (case counts)."""
         return any(fnmatchcase(model, pattern) for pattern in self.patterns)

@@ -4,6 +4,7 @@ It decides nothing. It works under any WSGI server; while the upstream is silent
 neither a client that left nor the time for a heartbeat.
 """
 
+import time
 from collections.abc import Iterator
 
 from flask import Response
@@ -12,6 +13,7 @@ from llmwrap.errors import GatewayError, UpstreamTimeout
 from llmwrap.gateway import Gateway
 from llmwrap.relay import Finish, Give, Open, Relay, Step, Wait
 from llmwrap.upstreams.client import OpenAnswer
+from llmwrap.upstreams.retry_after import read_retry_after
 
 
 class Driver:
@@ -76,7 +78,10 @@ class Driver:
         except GatewayError as error:
             return self._relay.failed(self._clock(), error)
         answer = self._answer
-        return self._relay.opened(self._clock(), answer.status, answer.content_type)
+        rest_s = read_retry_after(answer.retry_after, time.time())
+        return self._relay.opened(
+            self._clock(), answer.status, answer.content_type, rest_s
+        )
 
     def _read(self) -> Step:
         assert self._answer

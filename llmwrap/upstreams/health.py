@@ -1,0 +1,116 @@
+"""Whether an upstream may be asked: ejected after failures, brought back by probes, resting.
+
+    closed --5 in a row, or half of at least 20 in 30 s--> ejected (30 s x times, at most 300 s)
+    ejected --time is up, or an active check passed--> half-open: one probe at a time
+    half-open --2 successes--> closed         half-open --1 failure--> ejected, once more often
+
+The figures are Envoy's and AWS's customs (2026-11). Per process: each worker learns by itself.
+Not thread-safe: the pool's lock guards it. Times are monotonic seconds.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+FAILURES_IN_A_ROW = 5
+WINDOW_S = 30.0
+WINDOW_LEAST = 20
+WINDOW_MOST = 1000
+EJECTION_S = 30.0
+EJECTION_MOST_S = 300.0
+JITTER = 0.1
+PROBES_TO_CLOSE = 2
+
+State = Literal["closed", "ejected", "half_open"]
+
+
+def random_jitter() -> float:
+    """A factor from 0.9 to 1.1, so that not every worker probes at the same moment."""
+    return random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+
+
+class Health:
+    """What became of one upstream's attempts, and what follows for the next."""
+
+    def __init__(self, jitter: Callable[[], float] = random_jitter) -> None:
+        self._jitter = jitter
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=WINDOW_MOST)
+        self._in_a_row = 0
+        self._times_ejected = 0
+        self._ejected_until: float | None = None
+        self._probe_until: float | None = None
+        self._probes_passed = 0
+        self._resting_until = 0.0
+
+    def state(self, now: float) -> State:
+        """Where in the drawing above it is."""
+        if self._ejected_until is None:
+            return "closed"
+        return "ejected" if now < self._ejected_until else "half_open"
+
+    def available(self, now: float) -> bool:
+        """Whether an attempt may begin now."""
+        return now >= self.returns_at(now)
+
+    def returns_at(self, now: float) -> float:
+        """The earliest time for an attempt; in the past or now when it is available."""
+        at = self._resting_until
+        if self._ejected_until is not None:
+            at = max(at, self._ejected_until)
+            if self._probe_until is not None and now < self._probe_until:
+                at = max(at, self._probe_until)
+        return at
+
+    def begin(self, now: float, deadline: float) -> None:
+        """An attempt begins; half-open, it is the one probe until `deadline`."""
+        if self.state(now) == "half_open":
+            self._probe_until = deadline
+
+    def succeed(self, now: float) -> None:
+        """An attempt went well."""
+        self._note(now, failed=False)
+        self._in_a_row = 0
+        self._probe_until = None
+        if self.state(now) == "half_open":
+            self._probes_passed += 1
+            if self._probes_passed >= PROBES_TO_CLOSE:
+                self._ejected_until = None
+                self._times_ejected = 0
+                self._recent.clear()
+
+    def fail(self, now: float) -> None:
+        """An attempt failed by the upstream's fault; `due` tells whether it must go."""
+        self._note(now, failed=True)
+        self._in_a_row += 1
+        self._probe_until = None
+
+    def due(self, now: float) -> bool:
+        """Whether its failures are enough for an ejection."""
+        state = self.state(now)
+        if state != "closed":
+            return state == "half_open" and self._in_a_row > 0
+        if self._in_a_row >= FAILURES_IN_A_ROW:
+            return True
+        recent = [failed for at, failed in self._recent if now - at <= WINDOW_S]
+        return len(recent) >= WINDOW_LEAST and 2 * sum(recent) >= len(recent)
+
+    def eject(self, now: float) -> None:
+        """Out, longer each time."""
+        self._times_ejected += 1
+        seconds = min(EJECTION_S * self._times_ejected, EJECTION_MOST_S)
+        self._ejected_until = now + seconds * self._jitter()
+        self._probes_passed = 0
+        self._in_a_row = 0
+
+    def rest(self, until: float) -> None:
+        """Leave it alone until then, without blame (it said when to come again)."""
+        self._resting_until = max(self._resting_until, until)
+
+    def passed_check(self, now: float) -> None:
+        """An active check went well: that earns a probe, not trust."""
+        if self.state(now) == "ejected":
+            self._ejected_until = now
+
+    def _note(self, now: float, *, failed: bool) -> None:
+        self._recent.append((now, failed))
