@@ -49,7 +49,6 @@ class Draft:
         table = lookup(self.tree, where[:-1])
         if isinstance(table, dict):
             table.pop(where[-1], None)
-            self._forget_origins(where)
 
     def origin_of(self, where: Where) -> str:
         """Which source gave the value at a path; `default` when none did.

@@ -118,7 +118,9 @@ def _read_duration(text: str) -> float | str:
 def _add_ollama_pool(draft: Draft, variables: Variables) -> None:
     """`OLLAMA_URL` is one more pool, unless the operator wrote one of that name."""
     pools = lookup(draft.tree, ("pools",))
-    names = [lookup(pool, ("name",)) for pool in pools] if _is_list(pools) else []
+    names = (
+        [lookup(pool, ("name",)) for pool in pools] if isinstance(pools, list) else []
+    )
     if "OLLAMA_URL" not in variables or "ollama" in names:
         return
     text, origin = variables["OLLAMA_URL"]
@@ -137,10 +139,6 @@ def _add_ollama_pool(draft: Draft, variables: Variables) -> None:
         "upstreams": [upstream],
     }
     draft.append("pools", pool, origin)
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
 
 
 def _ollama_base(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from llmwrap.settings.accepted import Secret, Value
 from llmwrap.settings.display import as_toml, is_secret, masked
 from llmwrap.settings.draft import Draft
-from llmwrap.settings.places import MISSING, Where, dotted, lookup
+from llmwrap.settings.places import MISSING, Where, dotted, leaves, lookup
 from llmwrap.settings.schema import UNKNOWN, field_at, keys_at
 from llmwrap.settings.secrets import FORMS, UNRESOLVED
 
@@ -55,12 +55,10 @@ def _line(draft: Draft, where: Where, message: str) -> str:
 
 
 def _shown(where: Where, value: Any) -> str:
-    """The value, unless it is a secret, may hold one, or is a whole table."""
-    tables = isinstance(value, dict | list) and any(
-        isinstance(item, dict | list) for item in (value, *value) if item is not value
-    )
-    is_plain = isinstance(field_at(where), Value) and not isinstance(value, dict)
-    if is_secret(where) or not is_plain or tables:
+    """The value, unless it is a secret or has tables in it, which may hold one."""
+    in_tables = any(inner for inner, _ in leaves(value))
+    is_plain = isinstance(field_at(where), Value) and not in_tables
+    if is_secret(where) or not is_plain:
         return "the given value"
     return as_toml(masked(where, value))
 
