@@ -6,6 +6,7 @@ netrc, no decompression, no retries of its own. One connection pool per upstream
 
 import threading
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 
 import requests
@@ -169,6 +170,10 @@ def _connection_failure(error: requests.ConnectionError) -> GatewayError:
     )
     if isinstance(error, requests.exceptions.SSLError) or isinstance(reason, before):
         return UpstreamUnreachable("the upstream cannot be reached")
+    if isinstance(cause, urllib3.exceptions.ProtocolError):
+        told = cause.args[-1]
+        if isinstance(told, HTTPException) and not isinstance(told, OSError):
+            return UpstreamProtocolError("the upstream's answer is no valid HTTP")
     return _broken("before it answered")
 
 
