@@ -69,7 +69,7 @@ class StreamAnswer:
                     self._held = None
         except GatewayError as error:
             self.failure = error
-        if self._reader.ended and not self.failure:
+        if self._reader.ended:
             out.append(self._close())
         return self._hold(out)
 

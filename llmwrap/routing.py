@@ -6,7 +6,12 @@ from typing import Any
 
 from llmwrap.canonical.messages import Operation
 from llmwrap.dialects.base import Model
-from llmwrap.errors import InvalidRequest, MissingParameter, ModelNotFound
+from llmwrap.errors import (
+    InvalidRequest,
+    MissingParameter,
+    ModelNotFound,
+    UpstreamUnreachable,
+)
 from llmwrap.settings.values import Kind, ServiceSettings
 from llmwrap.upstreams.catalog import Catalog
 from llmwrap.upstreams.pool import Pool
@@ -58,6 +63,16 @@ class Router:
             for name, model in self._listed(pool):
                 entries.setdefault(name, _entry(name, model, pool.owned_by))
         return list(entries.values())
+
+    def check_listed(self, scope: Scope) -> None:
+        """Raise UpstreamUnreachable when every upstream of `scope` has failed to list models."""
+        listings = [
+            self._catalog.listing(upstream)
+            for pool in self._pools_of(scope)
+            for upstream in pool.upstreams
+        ]
+        if listings and all(each.error and each.models is None for each in listings):
+            raise UpstreamUnreachable("no upstream has told which models it serves")
 
     def model(self, scope: Scope, name: str) -> dict[str, Any]:
         """The entry of one model; ModelNotFound when the list does not have it."""

@@ -39,8 +39,10 @@ class Endpoints:
         return view
 
     def list_models(self) -> ResponseReturnValue:
-        """Every model that can be called here."""
+        """Every model that can be called here; an error when nobody told of any."""
         entries = self._gateway.router.models(self._scope)
+        if not entries:
+            self._gateway.router.check_listed(self._scope)
         return jsonify(object="list", data=[self._owned(entry) for entry in entries])
 
     def show_model(self, model: str) -> ResponseReturnValue:
