@@ -73,6 +73,7 @@ class Exchange:
     model: str = ""
     upstream_model: str = ""
     stream: bool = False
+    queued_s: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
     status: int = 0
     error: GatewayError | None = None

@@ -10,22 +10,27 @@ import math
 from dataclasses import dataclass, replace
 
 from llmwrap.answers import Answer, ErrorAnswer, PlainAnswer, StreamAnswer
+from llmwrap.attempts import Attempts
 from llmwrap.canonical.messages import Request
-from llmwrap.dialects.base import Call, Dialect, Headers
+from llmwrap.dialects.base import Dialect, Headers
 from llmwrap.errors import (
     Draining,
     GatewayError,
+    ModelNotFound,
     NoHealthyUpstream,
+    Overloaded,
+    UpstreamModelMissing,
     UpstreamProtocolError,
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from llmwrap.exchange import Attempt, Exchange, Outcome
+from llmwrap.exchange import Exchange, Outcome
 from llmwrap.routing import Route
 from llmwrap.settings.values import ServiceSettings, Timeouts
-from llmwrap.upstreams.upstream import Lease, Upstream
-
-MAX_ATTEMPTS = 3
+from llmwrap.steps import WAIT, Finish, Give, Head, Open, Queue, Step
+from llmwrap.upstreams.pool import Lease
+from llmwrap.upstreams.upstream import Upstream
+from llmwrap.upstreams.waiting import Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,52 +40,6 @@ class Terms:
     dialect: Dialect
     service: ServiceSettings
     timeouts: Timeouts
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Do next: send `call` to `upstream`, then tell `opened` or `failed`."""
-
-    upstream: Upstream
-    call: Call
-
-
-@dataclass(frozen=True, slots=True)
-class Give:
-    """Do next: give `data` to the client (the status first, see `Relay.head`), then go on."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Do next: give `data` to the client, end its answer, and call `Relay.close`."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Do next: wait for bytes, or until `Relay.deadline`."""
-
-
-WAIT = Wait()
-Step = Open | Give | Finish | Wait
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Status and headers of the client's answer; valid once the first Give or Finish is told.
-
-    A stream has no Content-Length; every other answer has one.
-    """
-
-    status: int
-    headers: Headers
-
-    @property
-    def streamed(self) -> bool:
-        return all(name != "Content-Length" for name, _ in self.headers)
 
 
 _OUTCOMES: dict[type[GatewayError], Outcome] = {
@@ -107,31 +66,46 @@ class Relay:
         self._call = replace(call, headers=(*call.headers, *_tracing(exchange)))
         self._encoder = dialect.encoder(request) if request.stream else None
         self._total_deadline = exchange.started + self._timeouts.total_s
-        self._lease: Lease | None = None
-        self._attempt: Attempt | None = None
+        self._attempts = Attempts(route, exchange, call.body)
+        self._ticket: Ticket[Lease] | None = None
         self._answer: Answer | None = None
-        self._tried: set[Upstream] = set()
+        self._queued_at = 0.0
         self._idle = False
         self.head: Head | None = None
         self.deadline = self._total_deadline
         self._heartbeat_at = self._next_heartbeat(exchange.started)
         self.ended = False
 
-    @property
-    def wake_at(self) -> float:
-        """When `tick` is due, whatever else happens: a deadline, or the next heartbeat."""
-        return min(self.deadline, self._heartbeat_at)
+    def wake_at(self, now: float) -> float:
+        """When `tick` is due, whatever happens until then: a deadline, or a heartbeat.
+
+        No later than the idle timeout from now, because bytes may set that deadline anew.
+        """
+        idle = now + self._timeouts.idle_s
+        return min(self.deadline, self._heartbeat_at, idle)
 
     def start(self, now: float) -> Step:
-        """Begin: lease an upstream."""
-        return self._next_attempt(now, None)
+        """Begin: find an upstream with room, or queue up for one."""
+        try:
+            upstream = self._attempts.begin(now, self._total_deadline)
+            return self._open(now, upstream) if upstream else self._queue(now)
+        except GatewayError as error:
+            return self._refuse(now, error)
+
+    def granted(self, now: float) -> Step:
+        """The turn in the queue has come."""
+        ticket = self._ticket
+        if ticket is None or ticket.lease is None:
+            return WAIT
+        self._ticket = None
+        self.exchange.queued_s = now - self._queued_at
+        return self._open(now, self._attempts.take(ticket.lease, now))
 
     def opened(
         self, now: float, status: int, content_type: str, rest_s: float | None = None
     ) -> Step:
         """The upstream's answer begins; `rest_s` is what it said in `Retry-After`."""
-        assert self._attempt
-        self._attempt.open(status, rest_s)
+        self._attempts.opened(status, rest_s)
         self._answer = self._answer_for(status, content_type)
         return self.tick(now)
 
@@ -157,6 +131,8 @@ class Relay:
         """Time has passed: fails when the deadline has, otherwise nothing."""
         if now < self.deadline:
             return self._heartbeat(now)
+        if self._ticket:
+            return self._refuse(now, self._no_room())
         if now >= self._total_deadline:
             what, seconds = "total", self._timeouts.total_s
         elif self._idle:
@@ -168,7 +144,7 @@ class Relay:
 
     def interrupt(self, now: float, error: GatewayError) -> Step:
         """End the answer for a reason of ours, which no other attempt would mend."""
-        self._end_attempt(now, None)
+        self._attempts.end(now, "left")
         return self._break(now, error, b"") if self.head else self._refuse(now, error)
 
     def close(self, now: float) -> None:
@@ -176,7 +152,8 @@ class Relay:
         if not self.ended:
             self.ended = True
             self.exchange.outcome = "client_abort"
-        self._end_attempt(now, None)
+        self._leave_queue(now)
+        self._attempts.end(now, "left")
 
     def _heartbeat(self, now: float) -> Step:
         """A sign of life to a client whose stream is silent; it commits the status."""
@@ -221,7 +198,7 @@ class Relay:
         length = None if self._answer.streamed else len(data)
         self._commit(now, self._answer.content_type, length)
         self.ended = True
-        self._end_attempt(now, None)
+        self._attempts.end(now, "served")
         return Finish(data)
 
     def _commit(self, now: float, content_type: str, length: int | None = None) -> None:
@@ -247,32 +224,46 @@ class Relay:
 
     def _fail(self, now: float, error: GatewayError, out: bytes) -> Step:
         """Another attempt where that is allowed, else the one terminal error."""
-        self._end_attempt(now, error)
         if self.head or out:
+            self._attempts.end(now, error)
             return self._break(now, error, out)
-        if error.retryable and len(self._tried) < MAX_ATTEMPTS:
-            return self._next_attempt(now, error)
-        return self._refuse(now, error)
+        told = self._attempts.fail(now, error)
+        if told is None and now < self._total_deadline:
+            return self._retry(now, error)
+        return self._refuse(now, told or error)
 
-    def _next_attempt(self, now: float, before: GatewayError | None) -> Step:
-        if now >= self._total_deadline:
-            return self._refuse(
-                now, before or UpstreamTimeout("the total timeout passed")
-            )
+    def _retry(self, now: float, before: GatewayError) -> Step:
         try:
-            lease = self._route.pool.lease(self._route.upstreams, self._tried)
-        except NoHealthyUpstream as error:
-            return self._refuse(now, before or error)
-        self._lease = lease
-        self._tried.add(lease.upstream)
+            upstream = self._attempts.begin(now, self._total_deadline)
+        except NoHealthyUpstream:
+            upstream = None
+        return self._open(now, upstream) if upstream else self._refuse(now, before)
+
+    def _open(self, now: float, upstream: Upstream) -> Step:
         self._answer = None
+        self._idle = False
         self.exchange.usage = None
         self.exchange.finish_reasons.clear()
-        self._idle = False
-        self._attempt = Attempt(lease.upstream.name, now)
-        self.exchange.attempts.append(self._attempt)
         self._set_deadline(now, self._timeouts.connect_s + self._timeouts.first_byte_s)
-        return Open(lease.upstream, self._call)
+        return Open(upstream, self._call)
+
+    def _queue(self, now: float) -> Step:
+        """Every upstream is full: wait a little, without holding a thread."""
+        if self._timeouts.queue_s <= 0:
+            raise self._no_room()
+        self._ticket = self._attempts.wait()
+        self._queued_at = now
+        self._set_deadline(now, self._timeouts.queue_s)
+        return Queue(self._ticket)
+
+    def _leave_queue(self, now: float) -> None:
+        ticket, self._ticket = self._ticket, None
+        if ticket:
+            self._attempts.give_up(ticket, now)
+
+    def _no_room(self) -> Overloaded:
+        waited = f"{self._timeouts.queue_s:g} s"
+        return Overloaded(f"no upstream had room within {waited}", retry_after_s=1)
 
     def _break(self, now: float, error: GatewayError, out: bytes) -> Step:
         """A stream that has begun ends with its dialect's error event, and the body cleanly."""
@@ -283,23 +274,21 @@ class Relay:
         return Finish(out + self._encoder.fail(error))
 
     def _refuse(self, now: float, error: GatewayError) -> Step:
+        self._leave_queue(now)
+        if isinstance(error, UpstreamModelMissing):
+            code = self._service.unknown_model_code
+            error = ModelNotFound(error.message, code=code)
         error.retry_after_s = self.exchange.rest_s or error.retry_after_s
         status, headers, body = self._dialect.render_error(error, self._service)
         length = ("Content-Length", str(len(body)))
         told = (*headers, length, *error.answer_headers(), *self._told())
-        if len(self._tried) > 1 or isinstance(error, UpstreamRefusal):
+        if self._attempts.many or isinstance(error, UpstreamRefusal):
             told += (("x-should-retry", "false"),)
         self.head = Head(status, told)
         self.exchange.status = status
         self.exchange.fail(error)
         self.ended = True
         return Finish(body)
-
-    def _end_attempt(self, now: float, error: GatewayError | None) -> None:
-        if self._attempt:
-            self._attempt.close(now, error)
-        if self._lease:
-            self._lease.release()
 
     def _set_deadline(self, now: float, seconds: float) -> None:
         self.deadline = min(now + seconds, self._total_deadline)

@@ -9,8 +9,9 @@ import time
 from typing import Protocol
 
 from llmwrap.errors import GatewayError, UpstreamDisconnected
-from llmwrap.relay import Finish, Give, Open, Relay, Step
+from llmwrap.relay import Relay
 from llmwrap.server.upstreams import Connections, UpstreamConnection
+from llmwrap.steps import Finish, Give, Open, Queue, Step
 from llmwrap.upstreams.retry_after import read_retry_after
 
 
@@ -100,10 +101,20 @@ class RelayRun:
             self._drop_connection()
             self._open = step
             self._send(step)
+        elif isinstance(step, Queue):
+            step.ticket.notify(self._wake)
         elif isinstance(step, Finish):
             self._start()
             self._client.finish(step.data)
             self._end()
+
+    def _wake(self) -> None:
+        """A slot is free; told from any thread."""
+        self._loop.call_soon_threadsafe(self._granted)
+
+    def _granted(self) -> None:
+        if not self.done.done():
+            self._do(self._relay.granted(self._loop.time()))
 
     def _start(self) -> None:
         if not self._started:
@@ -135,7 +146,9 @@ class RelayRun:
     def _arm(self) -> None:
         """One timer at a time; when what it was set for has moved on, it is set again."""
         if not self.done.done():
-            self._timer = self._loop.call_at(self._relay.wake_at, self._tick)
+            self._timer = self._loop.call_at(
+                self._relay.wake_at(self._loop.time()), self._tick
+            )
 
     def _tick(self) -> None:
         self._do(self._relay.tick(self._loop.time()))

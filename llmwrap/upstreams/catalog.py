@@ -74,6 +74,8 @@ class Catalog:
     def serves(self, upstream: Upstream, model: str) -> bool | None:
         """Whether `upstream` has `model`; None while it has not listed its models."""
         models = self._listings[upstream.name].models
+        if upstream.lacked(model, self._clock()):
+            return False
         return None if models is None else model in models
 
     @property

@@ -1,19 +1,51 @@
-"""Interchangeable upstreams that serve one model family, and the slots on them."""
+"""Interchangeable upstreams that serve one model family, the slots on them, and their health."""
 
+import logging
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
+from typing import Literal
 
-from llmwrap.errors import NoHealthyUpstream
+from llmwrap.errors import GatewayError, NoHealthyUpstream, Overloaded
 from llmwrap.settings.values import PoolSettings
+from llmwrap.upstreams.budget import RetryBudget
+from llmwrap.upstreams.poison import PoisonGuard
 from llmwrap.upstreams.policies import POLICIES
-from llmwrap.upstreams.upstream import Lease, Upstream
+from llmwrap.upstreams.rules import rule_of
+from llmwrap.upstreams.upstream import Upstream
+from llmwrap.upstreams.waiting import Ticket, WaitingRoom
 
-_RETRY_AFTER_S = 1
+log = logging.getLogger(__name__)
+
+Ending = GatewayError | Literal["served", "left"]
+"""How an attempt ended: its error, a whole answer, or for a reason that is not the upstream's."""
+
+_LEAST_RETRY_AFTER_S = 1.0
+
+
+class Lease:
+    """One held slot on one upstream; the holder releases it, once or more often."""
+
+    __slots__ = ("_pool", "upstream")
+
+    def __init__(self, upstream: Upstream, pool: "Pool") -> None:
+        self.upstream = upstream
+        self._pool: Pool | None = pool
+
+    def release(
+        self, now: float, ending: Ending = "left", rest_s: float | None = None
+    ) -> None:
+        """Give the slot back, telling how it went; idempotent.
+
+        `rest_s` is how long the upstream itself asked to be left alone.
+        """
+        pool, self._pool = self._pool, None
+        if pool:
+            pool.settle(self.upstream, now, ending, rest_s)
 
 
 class Pool:
-    """Hands out leases. Thread-safe: one lock guards the in-flight counts and the turn."""
+    """Hands out leases. Thread-safe: one lock guards the counts, the health and the queue."""
 
     def __init__(self, settings: PoolSettings, upstreams: tuple[Upstream, ...]) -> None:
         self.name = settings.name
@@ -25,6 +57,9 @@ class Pool:
         self.owned_by = settings.owned_by or upstreams[0].dialect.owned_by
         self.upstreams = upstreams
         self._choose = POLICIES[settings.policy]
+        self._budget = RetryBudget()
+        self._poison = PoisonGuard()
+        self._waiting: WaitingRoom[Lease] = WaitingRoom()
         self._lock = threading.Lock()
         self._turn = 0
 
@@ -42,24 +77,118 @@ class Pool:
         """Whether `model` is of this pool's family, by its patterns (case counts)."""
         return any(fnmatchcase(model, pattern) for pattern in self.patterns)
 
-    def lease(self, serving: Iterable[Upstream], tried: Collection[Upstream]) -> Lease:
-        """A slot on one of `serving` that was not `tried`; NoHealthyUpstream when none is free."""
-        with self._lock:
-            candidates = [
-                upstream
-                for upstream in serving
-                if upstream not in tried and not upstream.full
-            ]
-            if not candidates:
-                raise NoHealthyUpstream(
-                    "no upstream can take this request now",
-                    retry_after_s=_RETRY_AFTER_S,
-                )
-            upstream = self._choose(candidates, self._turn)
-            self._turn += 1
-            upstream.in_flight += 1
-        return Lease(upstream, self._release)
+    def lease(
+        self,
+        serving: Sequence[Upstream],
+        tried: Collection[Upstream],
+        now: float,
+        deadline: float,
+    ) -> Lease | None:
+        """A slot on one of `serving` that was not `tried`; None when all that could are full.
 
-    def _release(self, upstream: Upstream) -> None:
+        NoHealthyUpstream when none could, with the time when one returns. `deadline` is when
+        the attempt will be over at the latest.
+        """
+        with self._lock:
+            fit = [
+                each for each in serving if each not in tried and each.available(now)
+            ]
+            if not fit:
+                raise self._none_left(serving, now)
+            free = [each for each in fit if not each.full]
+            if not free or (self._waiting and not tried):
+                return None
+            self._turn += 1
+            return self._take(self._choose(free, self._turn - 1), now, deadline)
+
+    def wait(self, serving: Sequence[Upstream], principal: str) -> Ticket[Lease]:
+        """A place in the queue for the next free slot; Overloaded when the queue is full."""
+        ticket: Ticket[Lease] = Ticket(principal, frozenset(serving))
+        with self._lock:
+            if self._waiting.full:
+                raise Overloaded("too many requests are waiting", retry_after_s=1)
+            self._waiting.enter(ticket)
+        return ticket
+
+    def give_up(self, ticket: Ticket[Lease], now: float) -> None:
+        """Leave the queue; a slot that was granted meanwhile goes back."""
+        with self._lock:
+            self._waiting.leave(ticket)
+        if ticket.lease:
+            ticket.lease.release(now)
+
+    def begin_request(self, request: bytes, now: float) -> bool:
+        """A first attempt is about to be made; False when `request` (a hash) is poison."""
+        with self._lock:
+            self._budget.request()
+            return not self._poison.refuses(request, now)
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether any request is suspected of killing upstreams, so that hashes matter."""
+        return bool(self._poison)
+
+    def may_retry(self) -> bool:
+        """Take one retry out of the pool's budget; False when it is spent."""
+        with self._lock:
+            return self._budget.retry()
+
+    def crashed(self, request: bytes, upstream: Upstream, now: float) -> bool:
+        """`upstream` broke on `request` (a hash): whether that is one too many."""
+        with self._lock:
+            return self._poison.crashed(request, upstream.name, now)
+
+    def settle(
+        self, upstream: Upstream, now: float, ending: Ending, rest_s: float | None
+    ) -> None:
+        """Take a slot back and note how the attempt ended; called by the lease."""
         with self._lock:
             upstream.in_flight -= 1
+            self._judge(upstream, now, ending, rest_s)
+            ticket = None
+            if not upstream.full and upstream.available(now):
+                ticket = self._waiting.next_for(upstream)
+            lease = self._take(upstream, now, now) if ticket else None
+        if ticket and lease:
+            ticket.grant(lease)
+
+    def _judge(
+        self, upstream: Upstream, now: float, ending: Ending, rest_s: float | None
+    ) -> None:
+        health = upstream.health
+        if ending == "served":
+            health.succeed(now)
+        if not isinstance(ending, GatewayError):
+            return
+        rule = rule_of(ending)
+        if rule.rest_s:
+            health.rest(now + (rest_s or rule.rest_s))
+        if rule.counts:
+            health.fail(now)
+            if health.due(now) and self._may_eject(upstream, now):
+                health.eject(now)
+                log.warning(
+                    "upstream_ejected",
+                    extra={"upstream": upstream.name, "error": ending.code},
+                )
+
+    def _may_eject(self, upstream: Upstream, now: float) -> bool:
+        """At most half of the pool is out at a time, and never the last."""
+        out = sum(
+            each.health.state(now) != "closed"
+            for each in self.upstreams
+            if each is not upstream
+        )
+        return 2 * (out + 1) <= len(self.upstreams)
+
+    def _take(self, upstream: Upstream, now: float, deadline: float) -> Lease:
+        upstream.in_flight += 1
+        upstream.health.begin(now, deadline)
+        return Lease(upstream, self)
+
+    def _none_left(self, serving: Sequence[Upstream], now: float) -> NoHealthyUpstream:
+        at = min((each.health.returns_at(now) for each in serving), default=now)
+        return NoHealthyUpstream(
+            "no upstream can take this request now",
+            retry_after_s=max(at - now, _LEAST_RETRY_AFTER_S),
+        )

@@ -1,15 +1,15 @@
 """One model server: what the operator said of it, and what is going on there now."""
 
-from collections.abc import Callable
-
 from llmwrap.dialects.base import Dialect, Headers
 from llmwrap.settings.values import UpstreamSettings
+from llmwrap.upstreams.health import Health
 
+_MOST_ABSENT = 256
 _WILDCARDS = frozenset("*?[")
 
 
 class Upstream:
-    """One base URL speaking one dialect. `in_flight` is written under its pool's lock only."""
+    """One base URL speaking one dialect. What changes is written under its pool's lock only."""
 
     def __init__(
         self, settings: UpstreamSettings, dialect: Dialect, family: tuple[str, ...]
@@ -23,28 +23,29 @@ class Upstream:
         self.named_models = tuple(
             pattern for pattern in family if not _WILDCARDS.intersection(pattern)
         )
+        self.health = Health()
         self.in_flight = 0
+        self.draining = False
+        self._absent: dict[str, float] = {}
 
     @property
     def full(self) -> bool:
         """Whether `max_in_flight` (0 = no limit) is reached."""
         return 0 < self.max_in_flight <= self.in_flight
 
+    def lacks(self, model: str, until: float) -> None:
+        """It said that it has not got `model`, whatever it listed: believe it until then."""
+        if len(self._absent) >= _MOST_ABSENT:
+            self._absent.clear()
+        self._absent[model] = until
+
+    def lacked(self, model: str, now: float) -> bool:
+        """Whether it said lately that it has not got `model`."""
+        return self._absent.get(model, now) > now
+
+    def available(self, now: float) -> bool:
+        """Whether it may be asked, had it room: healthy, rested, and not being drained."""
+        return not self.draining and self.health.available(now)
+
     def __repr__(self) -> str:
         return f"<Upstream {self.name}>"
-
-
-class Lease:
-    """One held slot on one upstream; the holder releases it, once or more often."""
-
-    __slots__ = ("_release", "upstream")
-
-    def __init__(self, upstream: Upstream, release: Callable[[Upstream], None]) -> None:
-        self.upstream = upstream
-        self._release: Callable[[Upstream], None] | None = release
-
-    def release(self) -> None:
-        """Give the slot back; idempotent."""
-        release, self._release = self._release, None
-        if release:
-            release(self.upstream)

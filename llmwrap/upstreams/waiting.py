@@ -7,14 +7,17 @@ thread-safe: the pool's lock guards it.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from llmwrap.upstreams.upstream import Lease, Upstream
+from llmwrap.upstreams.upstream import Upstream
 
 MOST_WAITING = 256
 """Beyond it a request is refused at once: it would time out in the queue anyway."""
 
+Slot = TypeVar("Slot")
 
-class Ticket:
+
+class Ticket(Generic[Slot]):
     """One request's place in the queue. `lease` is set when its turn has come."""
 
     __slots__ = ("_on_grant", "lease", "principal", "serving")
@@ -22,7 +25,7 @@ class Ticket:
     def __init__(self, principal: str, serving: frozenset[Upstream]) -> None:
         self.principal = principal
         self.serving = serving
-        self.lease: Lease | None = None
+        self.lease: Slot | None = None
         self._on_grant: Callable[[], None] | None = None
 
     def notify(self, on_grant: Callable[[], None]) -> None:
@@ -31,18 +34,18 @@ class Ticket:
         if self.lease:
             on_grant()
 
-    def grant(self, lease: Lease) -> None:
-        """The turn has come."""
+    def grant(self, lease: Slot) -> None:
+        """The turn has come. `on_grant` may be called twice, when it raced with `notify`."""
         self.lease = lease
         if self._on_grant:
             self._on_grant()
 
 
-class WaitingRoom:
+class WaitingRoom(Generic[Slot]):
     """Tickets by principal, in turn."""
 
     def __init__(self) -> None:
-        self._queues: OrderedDict[str, deque[Ticket]] = OrderedDict()
+        self._queues: OrderedDict[str, deque[Ticket[Slot]]] = OrderedDict()
         self._count = 0
 
     def __len__(self) -> int:
@@ -50,34 +53,32 @@ class WaitingRoom:
 
     @property
     def full(self) -> bool:
+        """Whether a further ticket is one too many."""
         return self._count >= MOST_WAITING
 
-    def enter(self, ticket: Ticket) -> None:
+    def enter(self, ticket: Ticket[Slot]) -> None:
         """Queue up."""
         self._queues.setdefault(ticket.principal, deque()).append(ticket)
         self._count += 1
 
-    def leave(self, ticket: Ticket) -> bool:
-        """Give up; False when it was not (or no longer) waiting."""
-        queue = self._queues.get(ticket.principal)
-        if queue is None or ticket not in queue:
-            return False
-        queue.remove(ticket)
-        self._left(ticket.principal)
-        return True
+    def leave(self, ticket: Ticket[Slot]) -> None:
+        """Give up; nothing happens when it is not (or no longer) waiting."""
+        if ticket in self._queues.get(ticket.principal, ()):
+            self._remove(ticket)
 
-    def next_for(self, upstream: Upstream) -> Ticket | None:
+    def next_for(self, upstream: Upstream) -> Ticket[Slot] | None:
         """Take out the next ticket that `upstream` can serve; its principal goes to the end."""
-        for principal, queue in self._queues.items():
+        for queue in self._queues.values():
             for ticket in queue:
                 if upstream in ticket.serving:
-                    queue.remove(ticket)
-                    self._queues.move_to_end(principal)
-                    self._left(principal)
+                    self._queues.move_to_end(ticket.principal)
+                    self._remove(ticket)
                     return ticket
         return None
 
-    def _left(self, principal: str) -> None:
+    def _remove(self, ticket: Ticket[Slot]) -> None:
+        queue = self._queues[ticket.principal]
+        queue.remove(ticket)
         self._count -= 1
-        if not self._queues[principal]:
-            del self._queues[principal]
+        if not queue:
+            del self._queues[ticket.principal]

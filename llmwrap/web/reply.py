@@ -4,6 +4,7 @@ It decides nothing. It works under any WSGI server; while the upstream is silent
 neither a client that left nor the time for a heartbeat.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -11,7 +12,8 @@ from flask import Response
 
 from llmwrap.errors import GatewayError, UpstreamTimeout
 from llmwrap.gateway import Gateway
-from llmwrap.relay import Finish, Give, Open, Relay, Step, Wait
+from llmwrap.relay import Relay
+from llmwrap.steps import Finish, Give, Open, Queue, Step, Wait
 from llmwrap.upstreams.client import OpenAnswer
 from llmwrap.upstreams.retry_after import read_retry_after
 
@@ -64,10 +66,19 @@ class Driver:
         while True:
             if isinstance(step, Open):
                 step = self._open(step)
+            elif isinstance(step, Queue):
+                step = self._queue(step)
             elif isinstance(step, Wait):
                 step = self._read()
             else:
                 return step
+
+    def _queue(self, step: Queue) -> Step:
+        turn = threading.Event()
+        step.ticket.notify(turn.set)
+        turn.wait(self._relay.deadline - self._clock())
+        granted = self._relay.granted(self._clock())
+        return self._relay.tick(self._clock()) if isinstance(granted, Wait) else granted
 
     def _open(self, step: Open) -> Step:
         if self._answer:

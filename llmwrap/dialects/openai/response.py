@@ -20,11 +20,15 @@ from llmwrap.errors import (
     ModelLoading,
     UpstreamAuthFailed,
     UpstreamError,
+    UpstreamModelMissing,
+    UpstreamMute,
+    UpstreamNotReady,
     UpstreamOverloaded,
     UpstreamProtocolError,
     UpstreamRateLimited,
     UpstreamRefusal,
-    UpstreamTimeout,
+    UpstreamSlow,
+    UpstreamUnavailable,
 )
 from llmwrap.settings.values import ServiceSettings
 
@@ -171,21 +175,36 @@ def error_of(status: int, told: Any) -> GatewayError:
     if status in (401, 403):
         return UpstreamAuthFailed("the upstream refused this gateway's own credential")
     if status in (408, 425):
-        return UpstreamTimeout(message or "the upstream timed out")
-    if status == 429:
-        return UpstreamRateLimited(
-            message or "the upstream is rate limited", retry_after_s=_RETRY_AFTER_S
+        return UpstreamSlow(message or "the upstream timed out")
+    if status == 404:
+        return UpstreamModelMissing(
+            message or "the upstream does not have the model", param="model"
         )
-    if status in (503, 529):
-        kind = ModelLoading if _is_loading(told) else UpstreamOverloaded
+    if status in _BUSY:
+        kind = ModelLoading if _is_loading(told) else _BUSY[status]
         return kind(
             message or "the upstream is not ready", retry_after_s=_RETRY_AFTER_S
         )
+    if status in (502, 504) or 520 <= status < 525:
+        return UpstreamUnavailable(
+            message or f"the upstream failed with status {status}"
+        )
     if status == 424 or (status >= 500 and status != 501):
-        return UpstreamError(message or f"the upstream failed with status {status}")
+        return UpstreamError(message) if message else _mute(status)
     if status >= 400:
         return _refusal(400 if status == 422 else status, told, message)
     return UpstreamProtocolError(f"the upstream answered with status {status}")
+
+
+_BUSY: dict[int, type[GatewayError]] = {
+    429: UpstreamRateLimited,
+    503: UpstreamNotReady,
+    529: UpstreamOverloaded,
+}
+
+
+def _mute(status: int) -> GatewayError:
+    return UpstreamMute(f"the upstream failed with status {status}, without a word")
 
 
 def _is_loading(told: Any) -> bool:

@@ -1,0 +1,121 @@
+"""Which upstream a request is sent to next, and whether it is sent again at all.
+
+Never the same upstream twice, at most three in all, within the pool's budget and only where the
+rules say so. Notes each attempt on the Exchange, and tells the pool how it ended.
+"""
+
+import hashlib
+
+from llmwrap.errors import (
+    GatewayError,
+    UpstreamAuthFailed,
+    UpstreamCrashed,
+    UpstreamModelMissing,
+)
+from llmwrap.exchange import Attempt, Exchange
+from llmwrap.routing import Route
+from llmwrap.upstreams.pool import Ending, Lease
+from llmwrap.upstreams.rules import MAX_ATTEMPTS, rule_of
+from llmwrap.upstreams.upstream import Upstream
+from llmwrap.upstreams.waiting import Ticket
+
+ABSENT_S = 60.0
+"""How long an upstream that said it has not got a model is not asked for it."""
+
+
+class Attempts:
+    """The attempts of one request, one at a time."""
+
+    def __init__(self, route: Route, exchange: Exchange, body: bytes) -> None:
+        self._route = route
+        self._pool = route.pool
+        self._exchange = exchange
+        self._body = body
+        self._tried: set[Upstream] = set()
+        self._lease: Lease | None = None
+        self._attempt: Attempt | None = None
+
+    @property
+    def many(self) -> bool:
+        """Whether more than one upstream was asked."""
+        return len(self._exchange.attempts) > 1
+
+    def begin(self, now: float, deadline: float) -> Upstream | None:
+        """Begin an attempt; None when every upstream that could serve is full.
+
+        NoHealthyUpstream when none could, UpstreamCrashed for a request that broke two.
+        """
+        if not self._tried and not self._pool.begin_request(self._key(), now):
+            raise _poisoned()
+        lease = self._pool.lease(self._route.upstreams, self._tried, now, deadline)
+        return self.take(lease, now) if lease else None
+
+    def wait(self) -> Ticket[Lease]:
+        """Queue up for a slot; Overloaded when the queue is full."""
+        return self._pool.wait(self._route.upstreams, self._exchange.user_id)
+
+    def give_up(self, ticket: Ticket[Lease], now: float) -> None:
+        """Leave the queue."""
+        self._pool.give_up(ticket, now)
+
+    def take(self, lease: Lease, now: float) -> Upstream:
+        """Begin an attempt with `lease`."""
+        self._lease = lease
+        self._tried.add(lease.upstream)
+        self._attempt = Attempt(lease.upstream.name, now)
+        self._exchange.attempts.append(self._attempt)
+        return lease.upstream
+
+    def opened(self, status: int, rest_s: float | None) -> None:
+        """The answer's head is there."""
+        assert self._attempt
+        self._attempt.open(status, rest_s)
+
+    def end(self, now: float, ending: Ending) -> None:
+        """The attempt is over; only the first call counts."""
+        error = ending if isinstance(ending, GatewayError) else None
+        if self._attempt:
+            self._attempt.close(now, error)
+        if self._lease:
+            rest_s = self._attempt.rest_s if self._attempt else None
+            self._lease.release(now, ending, rest_s)
+
+    def fail(self, now: float, error: GatewayError) -> GatewayError | None:
+        """The attempt failed before anything was given: what to answer, None to go on."""
+        rule = rule_of(error)
+        upstream = self._lease.upstream if self._lease else None
+        if rule.crash and upstream and self._pool.crashed(self._hash(), upstream, now):
+            self.end(now, "left")
+            return _poisoned()
+        self.end(now, error)
+        if upstream:
+            self._learn(upstream, error, now)
+        if len(self._exchange.attempts) > min(rule.retries, MAX_ATTEMPTS - 1):
+            return error
+        if self._tried.issuperset(self._route.upstreams) or not self._pool.may_retry():
+            return error
+        return None
+
+    def _learn(self, upstream: Upstream, error: GatewayError, now: float) -> None:
+        """What an error says about other upstreams, or other requests."""
+        if isinstance(error, UpstreamModelMissing):
+            upstream.lacks(self._route.upstream_model, now + ABSENT_S)
+        elif isinstance(error, UpstreamAuthFailed):
+            # Whoever is called with the same key would refuse it too.
+            same = upstream.credentials
+            self._tried.update(
+                each for each in self._route.upstreams if each.credentials == same
+            )
+
+    def _key(self) -> bytes:
+        """What the poison guard knows the request by; hashed only while it suspects any."""
+        return self._hash() if self._pool.suspicious else b""
+
+    def _hash(self) -> bytes:
+        return hashlib.sha256(self._body).digest()
+
+
+def _poisoned() -> UpstreamCrashed:
+    return UpstreamCrashed(
+        "this request broke two upstreams; it is not passed on for a minute"
+    )

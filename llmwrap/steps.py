@@ -1,0 +1,62 @@
+"""What a relay tells its driver to do next: plain values."""
+
+from dataclasses import dataclass
+
+from llmwrap.dialects.base import Call, Headers
+from llmwrap.upstreams.pool import Lease
+from llmwrap.upstreams.upstream import Upstream
+from llmwrap.upstreams.waiting import Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Send `call` to `upstream`, then tell `opened` or `failed`."""
+
+    upstream: Upstream
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Wait for a slot: tell `granted` when the ticket's turn has come, or `tick`."""
+
+    ticket: Ticket[Lease]
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Give `data` to the client (the status first, see `Relay.head`), then go on."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Give `data` to the client, end its answer, and call `Relay.close`."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait for bytes, or until `Relay.wake_at` says."""
+
+
+WAIT = Wait()
+Step = Open | Queue | Give | Finish | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of the client's answer; valid once the first Give or Finish is told.
+
+    A stream has no Content-Length; every other answer has one.
+    """
+
+    status: int
+    headers: Headers
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the length of the body is not known in advance."""
+        return all(name != "Content-Length" for name, _ in self.headers)
