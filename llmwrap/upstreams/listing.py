@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from llmwrap.dialects.base import Model
+from llmwrap.errors import UpstreamProtocolError
 from llmwrap.upstreams.client import UpstreamClient
 from llmwrap.upstreams.upstream import Upstream
 
@@ -19,7 +20,9 @@ def lister(client: UpstreamClient) -> Callable[[Upstream], tuple[Model, ...]]:
     def models_of(upstream: Upstream) -> tuple[Model, ...]:
         dialect = upstream.dialect
         status, body = client.fetch(upstream, dialect.models_call(), _MAX_LIST_BYTES)
-        if status in _NO_SUCH_ROUTE and upstream.named_models:
+        if status in _NO_SUCH_ROUTE:
+            if not upstream.named_models:
+                raise UpstreamProtocolError("the upstream has no list of models")
             return tuple(Model(name, 0, {}) for name in upstream.named_models)
         if not 200 <= status < 300:
             raise dialect.read_error(status, body)

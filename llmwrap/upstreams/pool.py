@@ -161,7 +161,7 @@ class Pool:
         if not isinstance(ending, GatewayError):
             return
         rule = rule_of(ending)
-        if rule.rest_s:
+        if rule.rest_s and (rest_s or len(self.upstreams) > 1):
             health.rest(now + (rest_s or rule.rest_s))
         if rule.counts:
             health.fail(now)

@@ -12,7 +12,7 @@ from tests.fakes import FakeUpstream, never_accepting_url, refusing_url
 from tests.gateway import Gateway, serving
 from tests.web.surface import Body, Watched, reset
 
-POOLS = 200
+POOLS = 260
 COPIES = 4
 
 

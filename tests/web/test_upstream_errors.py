@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.fakes import FakeUpstream, Step, done, head, json_answer, send, sse, stream
-from tests.web.faults import Pair
+from tests.web.faults import Ground, Pair
 from tests.web.surface import Body, refusal
 
 NEW, OLD = "/api/v1/chat/completions", "/v1/chat/completions"
@@ -62,12 +62,13 @@ STATUSES = [
 
 @pytest.mark.parametrize(("status", "newer", "older"), STATUSES)
 def test_error_of_an_upstream_has_its_status(
-    alone: Pair, status: int, newer: int, older: int
+    failing: Ground, status: int, newer: int, older: int
 ) -> None:
     """C38: a stream gets the status too, not 200."""
-    alone.first.fake.chat(json_answer(status, {"error": "said so"}))
     for route, expected in ((NEW, newer), (OLD, older)):
         for stream in (False, True):
+            alone = failing.alone()
+            alone.first.fake.chat(json_answer(status, {"error": "said so"}))
             got = alone.gateway.post(route, alone.body(stream=stream))
             assert refusal(got, expected)["message"] == "said so"
             assert got.headers["x-llmwrap-attempts"] == "1"
@@ -220,9 +221,10 @@ def test_error_as_first_event_has_its_real_status(
 
 @pytest.mark.parametrize(("event", "status", "code"), EVENTS)
 def test_error_under_status_200_has_its_real_status(
-    alone: Pair, event: Body, status: int, code: str
+    failing: Ground, event: Body, status: int, code: str
 ) -> None:
     for wanted in (False, True):
+        alone = failing.alone()
         alone.first.fake.chat(json_answer(200, event))
         error = refusal(alone.gateway.post(NEW, alone.body(stream=wanted)), status)
         assert (error["message"], error["code"]) == ("m", code)

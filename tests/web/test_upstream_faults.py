@@ -163,7 +163,7 @@ def test_failure_of_the_only_upstream_is_502(
     assert alone.asked == (1, 0)
 
 
-REFUSALS = [400, 401, 403, 404, 409, 413, 422, 501]
+REFUSALS = [400, 405, 409, 413, 415, 422, 501]
 
 
 @pytest.mark.parametrize("status", REFUSALS)
@@ -173,6 +173,25 @@ def test_refusal_is_not_tried_elsewhere(pair: Pair, status: int) -> None:
     assert answer.status_code >= 400
     assert answer.headers["x-llmwrap-attempts"] == "1"
     assert pair.asked == (1, 0)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_refusal_of_this_upstream_alone_is_tried_elsewhere(
+    pair: Pair, status: int
+) -> None:
+    """Its key or its models are not those of the other one."""
+    pair.first.fake.chat(json_answer(status, {"error": "no"}))
+    answer = pair.gateway.post(NEW, pair.body())
+    assert answer.status_code == 200
+    assert pair.asked == (1, 1)
+
+
+def test_model_that_every_upstream_denies_is_404(pair: Pair) -> None:
+    for fake in (pair.first.fake, pair.second.fake):
+        fake.chat(json_answer(404, {"error": "no such model"}))
+    error = refusal(pair.gateway.post(NEW, pair.body()), 404)
+    assert (error["param"], error["code"]) == ("model", "model_not_found")
+    assert pair.asked == (1, 1)
 
 
 def test_answer_to_a_half_sent_body_is_told(failing: Ground) -> None:
