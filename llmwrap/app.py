@@ -13,13 +13,14 @@ from llmwrap.auth.signing_key import load_signing_key
 from llmwrap.auth.users import PredefinedUsers
 from llmwrap.demo import DemoUpstream, demo_pools
 from llmwrap.dialects import DIALECTS
+from llmwrap.dialects.base import Model
 from llmwrap.gateway import Gateway
 from llmwrap.logs import configure
 from llmwrap.routing import Router
 from llmwrap.settings import usable_pools
 from llmwrap.settings.values import Settings
 from llmwrap.sinks.access_log import access_log
-from llmwrap.upstreams.catalog import Catalog
+from llmwrap.upstreams.catalog import Catalog, Fetch
 from llmwrap.upstreams.client import UpstreamClient
 from llmwrap.upstreams.listing import lister
 from llmwrap.upstreams.pool import Pool
@@ -66,6 +67,18 @@ def credential_sources(settings: Settings) -> CredentialSources:
     )
 
 
+def _checked(fetch: Fetch, pools: tuple[Pool, ...]) -> Fetch:
+    """`fetch`, whose success is also the active check of an ejected upstream."""
+    pool_of = {upstream: pool for pool in pools for upstream in pool.upstreams}
+
+    def fetch_and_tell(upstream: Upstream) -> tuple[Model, ...]:
+        models = fetch(upstream)
+        pool_of[upstream].passed_check(upstream, time.monotonic())
+        return models
+
+    return fetch_and_tell
+
+
 def create_gateway(settings: Settings, identifier: Identifier) -> Gateway:
     """The live parts; with no pool configured, a demo upstream that says what it is."""
     pools = usable_pools(settings)
@@ -86,7 +99,7 @@ def create_gateway(settings: Settings, identifier: Identifier) -> Gateway:
     threads = settings.server.threads
     client = UpstreamClient(settings.timeouts, threads)
     control = UpstreamClient(replace(settings.timeouts, first_byte_s=5, idle_s=5), 1)
-    catalog = Catalog(upstreams, lister(control))
+    catalog = Catalog(upstreams, _checked(lister(control), live))
     return Gateway(
         settings=settings,
         router=Router(live, catalog),

@@ -35,11 +35,6 @@ class Attempts:
         self._lease: Lease | None = None
         self._attempt: Attempt | None = None
 
-    @property
-    def many(self) -> bool:
-        """Whether more than one upstream was asked."""
-        return len(self._exchange.attempts) > 1
-
     def begin(self, now: float, deadline: float) -> Upstream | None:
         """Begin an attempt; None when every upstream that could serve is full.
 

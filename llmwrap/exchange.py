@@ -34,6 +34,10 @@ class Attempt:
     seconds: float | None = None
     rest_s: float | None = None
 
+    def lasted(self, now: float) -> float:
+        """Seconds from its start to its end, or to now."""
+        return now - self.started if self.seconds is None else self.seconds
+
     def open(self, status: int, rest_s: float | None) -> None:
         """Note the head of the answer."""
         self.status = status

@@ -21,13 +21,13 @@ from llmwrap.errors import (
     Overloaded,
     UpstreamModelMissing,
     UpstreamProtocolError,
-    UpstreamRefusal,
     UpstreamTimeout,
 )
 from llmwrap.exchange import Exchange, Outcome
+from llmwrap.heads import Head, error_head, plain_head, stream_head
 from llmwrap.routing import Route
 from llmwrap.settings.values import ServiceSettings, Timeouts
-from llmwrap.steps import WAIT, Finish, Give, Head, Open, Queue, Step
+from llmwrap.steps import WAIT, Finish, Give, Open, Queue, Step
 from llmwrap.upstreams.pool import Lease
 from llmwrap.upstreams.upstream import Upstream
 from llmwrap.upstreams.waiting import Ticket
@@ -159,7 +159,7 @@ class Relay:
         """A sign of life to a client whose stream is silent; it commits the status."""
         if now < self._heartbeat_at or self._encoder is None:
             return WAIT
-        self._commit(now, self._encoder.content_type)
+        self._commit_stream(now)
         self._heartbeat_at = self._next_heartbeat(now)
         return Give(self._encoder.heartbeat())
 
@@ -184,7 +184,7 @@ class Relay:
             return self._complete(now, out)
         if not out:
             return WAIT
-        self._commit(now, self._answer.content_type)
+        self._commit_stream(now)
         self._heartbeat_at = self._next_heartbeat(now)
         return Give(out)
 
@@ -195,32 +195,26 @@ class Relay:
                 "the upstream sent a plain answer to a stream"
             )
             return self._fail(now, error, b"")
-        length = None if self._answer.streamed else len(data)
-        self._commit(now, self._answer.content_type, length)
+        if self._answer.streamed:
+            self._commit_stream(now)
+        else:
+            content_type = self._answer.content_type
+            self._commit(now, plain_head(self.exchange, content_type, len(data), now))
         self.ended = True
         self._attempts.end(now, "served")
         return Finish(data)
 
-    def _commit(self, now: float, content_type: str, length: int | None = None) -> None:
-        """Fix status and headers; nothing can be retried from here on."""
-        if self.head:
-            return
-        headers: list[tuple[str, str]] = [("Content-Type", content_type)]
-        if length is None:
-            headers.append(("Cache-Control", "no-cache, no-transform"))
-            headers.append(("X-Accel-Buffering", "no"))
-        else:
-            headers.append(("Content-Length", str(length)))
-        self.head = Head(200, (*headers, *self._told()))
-        self.exchange.status = 200
-        self.exchange.first_byte = now
+    def _commit(self, now: float, head: Head) -> None:
+        """Fix status and headers, once; nothing can be retried from here on."""
+        if self.head is None:
+            self.head = head
+            self.exchange.status = head.status
+            self.exchange.first_byte = now
 
-    def _told(self) -> Headers:
-        exchange = self.exchange
-        attempts = ("x-llmwrap-attempts", str(len(exchange.attempts)))
-        if not exchange.attempts:
-            return (attempts,)
-        return (("x-llmwrap-upstream", exchange.upstream), attempts)
+    def _commit_stream(self, now: float) -> None:
+        if self.head is None and self._encoder:
+            content_type = self._encoder.content_type
+            self._commit(now, stream_head(self.exchange, content_type, now))
 
     def _fail(self, now: float, error: GatewayError, out: bytes) -> Step:
         """Another attempt where that is allowed, else the one terminal error."""
@@ -268,7 +262,7 @@ class Relay:
     def _break(self, now: float, error: GatewayError, out: bytes) -> Step:
         """A stream that has begun ends with its dialect's error event, and the body cleanly."""
         assert self._encoder
-        self._commit(now, self._encoder.content_type)
+        self._commit_stream(now)
         self.exchange.fail(error, _OUTCOMES.get(type(error), "upstream_abort"))
         self.ended = True
         return Finish(out + self._encoder.fail(error))
@@ -279,16 +273,12 @@ class Relay:
             code = self._service.unknown_model_code
             error = ModelNotFound(error.message, code=code)
         error.retry_after_s = self.exchange.rest_s or error.retry_after_s
-        status, headers, body = self._dialect.render_error(error, self._service)
-        length = ("Content-Length", str(len(body)))
-        told = (*headers, length, *error.answer_headers(), *self._told())
-        if self._attempts.many or isinstance(error, UpstreamRefusal):
-            told += (("x-should-retry", "false"),)
-        self.head = Head(status, told)
-        self.exchange.status = status
+        rendered = self._dialect.render_error(error, self._service)
+        self.head = error_head(self.exchange, error, rendered, now)
+        self.exchange.status = self.head.status
         self.exchange.fail(error)
         self.ended = True
-        return Finish(body)
+        return Finish(rendered[2])
 
     def _set_deadline(self, now: float, seconds: float) -> None:
         self.deadline = min(now + seconds, self._total_deadline)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmwrap.dialects.base import Call, Headers
+from llmwrap.dialects.base import Call
 from llmwrap.upstreams.pool import Lease
 from llmwrap.upstreams.upstream import Upstream
 from llmwrap.upstreams.waiting import Ticket
@@ -44,19 +44,3 @@ class Wait:
 
 WAIT = Wait()
 Step = Open | Queue | Give | Finish | Wait
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Status and headers of the client's answer; valid once the first Give or Finish is told.
-
-    A stream has no Content-Length; every other answer has one.
-    """
-
-    status: int
-    headers: Headers
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the length of the body is not known in advance."""
-        return all(name != "Content-Length" for name, _ in self.headers)

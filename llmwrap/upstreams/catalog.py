@@ -59,11 +59,9 @@ class Catalog:
             upstream.name: _initial(upstream) for upstream in self._upstreams
         }
         self._stopped = threading.Event()
-        self._wakes = {
-            upstream: threading.Event()
-            for upstream in self._upstreams
-            if not upstream.static_models
-        }
+        self._asked = tuple(
+            upstream for upstream in self._upstreams if not upstream.static_models
+        )
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
@@ -91,11 +89,11 @@ class Catalog:
             self._threads = [
                 threading.Thread(
                     target=self._keep,
-                    args=(upstream, wake),
+                    args=(upstream,),
                     name="catalog",
                     daemon=True,
                 )
-                for upstream, wake in self._wakes.items()
+                for upstream in self._asked
             ]
             for thread in self._threads:
                 thread.start()
@@ -109,8 +107,8 @@ class Catalog:
 
     def miss(self) -> None:
         """Ask for a refresh soon: somebody named a model that nobody is known to have."""
-        for wake in self._wakes.values():
-            wake.set()
+        for upstream in self._asked:
+            upstream.ask_soon.set()
 
     def refresh(self, upstream: Upstream) -> None:
         """Ask `upstream` now, and wait for its list."""
@@ -133,9 +131,9 @@ class Catalog:
                 )
         self._listings[upstream.name] = listing
 
-    def _keep(self, upstream: Upstream, wake: threading.Event) -> None:
+    def _keep(self, upstream: Upstream) -> None:
         while not self._stopped.is_set():
-            wake.clear()
+            upstream.ask_soon.clear()
             try:
                 self.refresh(upstream)
             except Exception:
@@ -146,7 +144,8 @@ class Catalog:
                 return
             listing = self.listing(upstream)
             good = listing.models is not None and not listing.error
-            wake.wait(self._pace.refresh_s if good else self._pace.retry_s)
+            good = good and upstream.health.state(self._clock()) != "ejected"
+            upstream.ask_soon.wait(self._pace.refresh_s if good else self._pace.retry_s)
 
 
 def _initial(upstream: Upstream) -> Listing:

@@ -138,6 +138,11 @@ class Pool:
         with self._lock:
             return self._poison.crashed(request, upstream.name, now)
 
+    def passed_check(self, upstream: Upstream, now: float) -> None:
+        """`upstream` answered a call that generates nothing: that earns it a probe."""
+        with self._lock:
+            upstream.health.passed_check(now)
+
     def settle(
         self, upstream: Upstream, now: float, ending: Ending, rest_s: float | None
     ) -> None:
@@ -167,6 +172,7 @@ class Pool:
             health.fail(now)
             if health.due(now) and self._may_eject(upstream, now):
                 health.eject(now)
+                upstream.ask_soon.set()
                 log.warning(
                     "upstream_ejected",
                     extra={"upstream": upstream.name, "error": ending.code},

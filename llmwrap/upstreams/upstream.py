@@ -1,5 +1,7 @@
 """One model server: what the operator said of it, and what is going on there now."""
 
+import threading
+
 from llmwrap.dialects.base import Dialect, Headers
 from llmwrap.settings.values import UpstreamSettings
 from llmwrap.upstreams.health import Health
@@ -9,7 +11,10 @@ _WILDCARDS = frozenset("*?[")
 
 
 class Upstream:
-    """One base URL speaking one dialect. What changes is written under its pool's lock only."""
+    """One base URL speaking one dialect. What changes is written under its pool's lock only.
+
+    `ask_soon` wakes whoever keeps its model list: something happened that it may tell of.
+    """
 
     def __init__(
         self, settings: UpstreamSettings, dialect: Dialect, family: tuple[str, ...]
@@ -24,6 +29,7 @@ class Upstream:
             pattern for pattern in family if not _WILDCARDS.intersection(pattern)
         )
         self.health = Health()
+        self.ask_soon = threading.Event()
         self.in_flight = 0
         self.draining = False
         self._absent: dict[str, float] = {}
