@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from llmwrap.auth.signing_key import SigningKeyError
+from llmwrap.cli.process import PID_FILE
 from llmwrap.logs import logging_config
 from llmwrap.settings import SettingsError
 from llmwrap.startup import load_for_start, start_banner
@@ -45,6 +46,7 @@ _memory = Path("/dev/shm")  # noqa: S108 - a place in memory for the liveness fi
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # never a slow disk
 control_socket_disable = True  # its default path is shared by all servers of a user
 logconfig_dict = logging_config(_loaded.settings.log)
+pidfile = str(_loaded.settings.data_dir / PID_FILE)  # for `llmwrap reload`
 proc_name = "llmwrap"
 
 

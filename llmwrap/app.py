@@ -22,6 +22,7 @@ from llmwrap.settings.values import Settings
 from llmwrap.sinks.access_log import access_log
 from llmwrap.upstreams.catalog import Catalog, Fetch
 from llmwrap.upstreams.client import UpstreamClient
+from llmwrap.upstreams.drained import DrainWatch
 from llmwrap.upstreams.listing import lister
 from llmwrap.upstreams.pool import Pool
 from llmwrap.upstreams.upstream import Upstream
@@ -108,5 +109,6 @@ def create_gateway(settings: Settings, identifier: Identifier) -> Gateway:
         identifier=identifier,
         sinks=(access_log,),
         clock=time.monotonic,
+        drain=DrainWatch(settings.data_dir, upstreams),
         demo=demo,
     )

@@ -14,6 +14,7 @@ from llmwrap.errors import (
 )
 from llmwrap.exchange import Attempt, Exchange
 from llmwrap.routing import Route
+from llmwrap.upstreams.affinity import by_affinity
 from llmwrap.upstreams.pool import Ending, Lease
 from llmwrap.upstreams.rules import MAX_ATTEMPTS, rule_of
 from llmwrap.upstreams.upstream import Upstream
@@ -31,9 +32,14 @@ class Attempts:
         self._pool = route.pool
         self._exchange = exchange
         self._body = body
+        self._upstreams = route.upstreams
         self._tried: set[Upstream] = set()
         self._lease: Lease | None = None
         self._attempt: Attempt | None = None
+
+    def prefer(self, key: bytes) -> None:
+        """Ask the upstreams in the order of `key`'s preference."""
+        self._upstreams = by_affinity(self._upstreams, key)
 
     def begin(self, now: float, deadline: float) -> Upstream | None:
         """Begin an attempt; None when every upstream that could serve is full.
@@ -42,7 +48,7 @@ class Attempts:
         """
         if not self._tried and not self._pool.begin_request(self._key(), now):
             raise _poisoned()
-        lease = self._pool.lease(self._route.upstreams, self._tried, now, deadline)
+        lease = self._pool.lease(self._upstreams, self._tried, now, deadline)
         return self.take(lease, now) if lease else None
 
     def wait(self) -> Ticket[Lease]:
@@ -59,6 +65,9 @@ class Attempts:
         self._tried.add(lease.upstream)
         self._attempt = Attempt(lease.upstream.name, now)
         self._exchange.attempts.append(self._attempt)
+        if self._pool.affine:
+            preferred = lease.upstream is self._upstreams[0]
+            self._exchange.affinity = "hit" if preferred else "spill"
         return lease.upstream
 
     def opened(self, status: int, rest_s: float | None) -> None:

@@ -69,6 +69,8 @@ class Exchange:
     client_ip: str
     started: float
     traceparent: str = ""
+    session: str = ""
+    affinity: str = ""
     user_id: str = ""
     user: str = ""
     auth_kind: str = ""

@@ -12,6 +12,7 @@ from llmwrap.settings.values import Settings
 from llmwrap.sinks import Sink, publish
 from llmwrap.upstreams.catalog import Catalog
 from llmwrap.upstreams.client import UpstreamClient
+from llmwrap.upstreams.drained import DrainWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Gateway:
     identifier: Identifier
     sinks: tuple[Sink, ...]
     clock: Callable[[], float]
+    drain: DrainWatch
     demo: DemoUpstream | None = None
     _started: threading.Event = field(default_factory=threading.Event)
 
@@ -35,9 +37,11 @@ class Gateway:
             if self.demo:
                 self.demo.start()
             self.catalog.start()
+            self.drain.start()
 
     def stop(self) -> None:
         """End every thread and connection."""
+        self.drain.stop()
         self.catalog.stop()
         self.client.close()
         if self.demo:

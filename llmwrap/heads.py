@@ -60,11 +60,13 @@ def _told(exchange: Exchange, now: float) -> Headers:
     own_s = total_s - upstream_s - exchange.queued_s
     spent = (("queue", exchange.queued_s), ("upstream", upstream_s), ("total", total_s))
     timing = ", ".join(f"{name};dur={spent_s * 1000:.1f}" for name, spent_s in spent)
-    told = (
+    told: Headers = (
         ("x-llmwrap-attempts", str(len(exchange.attempts))),
         ("x-llmwrap-overhead-ms", f"{own_s * 1000:.1f}"),
         ("server-timing", timing),
     )
+    if exchange.affinity:
+        told += (("x-llmwrap-affinity", exchange.affinity),)
     if not exchange.attempts:
         return told
     return (("x-llmwrap-upstream", exchange.upstream), *told)

@@ -6,6 +6,7 @@ been given to the client, only for errors that say so, at most `MAX_ATTEMPTS` ti
 never the same upstream twice. After the first byte there is one terminal error event.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 
@@ -67,6 +68,8 @@ class Relay:
         self._encoder = dialect.encoder(request) if request.stream else None
         self._total_deadline = exchange.started + self._timeouts.total_s
         self._attempts = Attempts(route, exchange, call.body)
+        if route.pool.affine:
+            self._attempts.prefer(self._affinity_key())
         self._ticket: Ticket[Lease] | None = None
         self._answer: Answer | None = None
         self._queued_at = 0.0
@@ -83,6 +86,12 @@ class Relay:
         """
         idle = now + self._timeouts.idle_s
         return min(self.deadline, self._heartbeat_at, idle)
+
+    def _affinity_key(self) -> bytes:
+        """What keeps a conversation together: its session's name, else its beginning."""
+        session = self.exchange.session.encode()
+        told = session or self._dialect.conversation(self._request)
+        return hashlib.sha256(self._route.model.encode() + b"\0" + told).digest()
 
     def start(self, now: float) -> Step:
         """Begin: find an upstream with room, or queue up for one."""

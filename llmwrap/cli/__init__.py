@@ -7,6 +7,7 @@ import click
 
 from llmwrap import __version__
 from llmwrap.cli.config import check_config, config
+from llmwrap.cli.process import drain, reload, undrain
 from llmwrap.cli.serve import serve
 from llmwrap.cli.user import user
 from llmwrap.settings import CHECKOUT
@@ -27,5 +28,5 @@ def version() -> None:
 
 
 # Every command of another file is registered here, and nowhere else.
-for command in (serve, check_config, config, user):
+for command in (serve, reload, drain, undrain, check_config, config, user):
     main.add_command(command)

@@ -109,6 +109,9 @@ class Dialect(Protocol):
     ) -> Call:
         """What goes upstream, without credentials; `model` is the upstream's name for it."""
 
+    def conversation(self, request: Request) -> bytes:
+        """What stays the same over the turns of a conversation; b"" where there is none."""
+
     def credentials(self, api_key: str) -> Headers:
         """The headers that carry an upstream's key; none for an empty key."""
 

@@ -17,11 +17,8 @@ from llmwrap.settings.places import dotted, leaves
 from llmwrap.settings.problems import SettingsError, schema_problems
 from llmwrap.settings.schema import SettingsSchema
 from llmwrap.settings.secrets import resolve_secrets
-from llmwrap.settings.values import Settings
+from llmwrap.settings.values import CHECKOUT, Settings
 from llmwrap.settings.variables import Variables, read_variables
-
-CHECKOUT = Path(__file__).parents[2]
-"""The folder of `wsgi.py`, where `config.toml` and `.env` are looked for."""
 
 
 @dataclass(frozen=True, slots=True)

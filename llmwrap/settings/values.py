@@ -12,6 +12,9 @@ from typing import Literal
 
 Kind = Literal["chat", "code", "embed"]
 
+CHECKOUT = Path(__file__).parents[2]
+"""The folder of `wsgi.py`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -164,7 +167,7 @@ class PoolSettings:
     kind: Kind
     models: tuple[str, ...]
     upstreams: tuple[UpstreamSettings, ...]
-    policy: Literal["least_busy", "round_robin", "first"] = "least_busy"
+    policy: Literal["least_busy", "round_robin", "first", "affinity"] = "least_busy"
     owned_by: str = ""
     default_model: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -230,8 +233,11 @@ class Settings:
 
     @property
     def data_dir(self) -> Path:
-        """The folder of the signing key, the database and the chat log."""
-        return Path(self.server.data_dir)
+        """The folder of the signing key, the database and the chat log.
+
+        A relative one is beside `wsgi.py`, from wherever a command is run.
+        """
+        return CHECKOUT / self.server.data_dir
 
     @property
     def auth_required(self) -> bool:

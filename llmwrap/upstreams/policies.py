@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from llmwrap.upstreams.affinity import affinity
 from llmwrap.upstreams.upstream import Upstream
 
 Policy = Callable[[Sequence[Upstream], int], Upstream]
@@ -29,4 +30,5 @@ POLICIES: dict[str, Policy] = {
     "least_busy": least_busy,
     "round_robin": round_robin,
     "first": first,
+    "affinity": affinity,
 }

@@ -56,6 +56,7 @@ class Pool:
         self.inject_defaults = settings.inject_defaults
         self.owned_by = settings.owned_by or upstreams[0].dialect.owned_by
         self.upstreams = upstreams
+        self.affine = settings.policy == "affinity"
         self._choose = POLICIES[settings.policy]
         self._budget = RetryBudget()
         self._poison = PoisonGuard()

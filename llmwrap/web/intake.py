@@ -17,6 +17,7 @@ from llmwrap.handover import REFUSED
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_SESSION_HEADERS = ("X-Session-Id", "x-llmwrap-session-id", "X-OpenWebUI-Chat-Id")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -56,6 +57,7 @@ def _new_exchange(gateway: Gateway) -> Exchange:
         client_ip=request.remote_addr or "",
         started=gateway.clock(),
         traceparent=_sent_traceparent(),
+        session=_sent_session(),
     )
 
 
@@ -65,6 +67,14 @@ def _sent_id() -> str:
         sent = request.headers.get(name, "")
         if _REQUEST_ID.fullmatch(sent):
             return sent
+    return ""
+
+
+def _sent_session() -> str:
+    """What the caller calls its conversation; only its hash is used."""
+    for name in _SESSION_HEADERS:
+        if sent := request.headers.get(name, ""):
+            return sent[:256]
     return ""
 
 

@@ -45,6 +45,9 @@ class OpenAI:
     ) -> Call:
         return requests_.render_call(request, model, defaults)
 
+    def conversation(self, request: Request) -> bytes:
+        return requests_.conversation(request)
+
     def credentials(self, api_key: str) -> Headers:
         return (("Authorization", f"Bearer {api_key}"),) if api_key else ()
 

@@ -17,6 +17,8 @@ PATHS: dict[Operation, str] = {
     "embeddings": "/embeddings",
 }
 
+_PROMPT_PREFIX_BYTES = 1024
+
 _JSON = ("Content-Type", "application/json")
 
 
@@ -99,3 +101,18 @@ def render_call(request: Request, model: str, defaults: Mapping[str, Any]) -> Ca
         }
     headers = (_JSON, ("Accept", accept))
     return Call("POST", PATHS[request.operation], headers, write(body))
+
+
+def conversation(request: Request) -> bytes:
+    """The prefix that all turns of a conversation share: up to the first user message.
+
+    For a text completion the start of the prompt; embeddings have no conversation.
+    """
+    if request.operation == "text_completion":
+        return write(request.body.get("prompt"))[:_PROMPT_PREFIX_BYTES]
+    shared: list[Any] = []
+    for message in request.body.get("messages") or ():
+        shared.append(message)
+        if message["role"] == "user":
+            break
+    return write(shared) if request.operation == "chat" else b""
