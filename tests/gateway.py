@@ -38,6 +38,9 @@ END_S = 20.0
 ANSWER_S = 10.0
 POLL_S = 0.02
 
+NOBODY = "http://127.0.0.1:1"
+"""A proxy where nobody listens."""
+
 MANY = "1000000/minute"
 """A rate that no test reaches, where the settings of a test do not speak of rates."""
 
@@ -163,9 +166,16 @@ def _listener() -> socket.socket:
 
 
 def _environment(home: Path, address: tuple[str, int], text: str) -> dict[str, str]:
+    """The server's variables; a proxy and a netrc that it must not heed are among them."""
+    netrc = home / ".netrc"
+    netrc.write_text("default login canary password canary\n", encoding="utf-8")
+    netrc.chmod(0o600)
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
+        "HTTP_PROXY": NOBODY,
+        "http_proxy": NOBODY,
+        "ALL_PROXY": NOBODY,
         "PYTHONPATH": str(ROOT),
         "LLMWRAP_CONFIG": str(home / "config.toml"),
         "LLMWRAP__SERVER__BIND": f"{address[0]}:{address[1]}",

@@ -13,12 +13,12 @@ QUIET_PATHS = frozenset({"/health", "/healthz", "/readyz"})
 
 def access_log(exchange: Exchange) -> None:
     """Write the line; 5xx as error, 4xx as warning."""
-    if exchange.status >= 500:
-        level = logging.ERROR
-    elif exchange.status >= 400:
+    if 400 <= exchange.status < 500:
         level = logging.WARNING
+    elif exchange.path in QUIET_PATHS:
+        level = logging.DEBUG
     else:
-        level = logging.DEBUG if exchange.path in QUIET_PATHS else logging.INFO
+        level = logging.ERROR if exchange.status >= 500 else logging.INFO
     if log.isEnabledFor(level):
         log.log(level, "request", extra=_fields(exchange))
 

@@ -8,7 +8,6 @@ import re
 import secrets
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import ClientDisconnected
 
 from llmwrap.errors import InvalidRequest, RequestTooLarge
 from llmwrap.exchange import Exchange
@@ -90,7 +89,7 @@ def _read_body(limit: int) -> bytes:
         raise _too_large(limit)
     try:
         body = request.stream.read(limit + 1)
-    except (ClientDisconnected, OSError) as error:
+    except Exception as error:
         raise _cut_off() from error
     if len(body) > limit:
         raise _too_large(limit)
@@ -100,8 +99,7 @@ def _read_body(limit: int) -> bytes:
 
 
 def _cut_off() -> InvalidRequest:
-    """gunicorn's gthread tells of a body that breaks off by an OSError, or by giving less."""
-    return InvalidRequest("the body ended before its declared end")
+    return InvalidRequest("the body broke off, or its framing is not valid")
 
 
 def _too_large(limit: int) -> RequestTooLarge:

@@ -127,7 +127,7 @@ def test_error_is_told_by_code_and_fault_and_not_by_its_text(line: Any) -> None:
         (400, "/v1/models", "WARNING"),
         (499, "/v1/models", "WARNING"),
         (500, "/v1/models", "ERROR"),
-        (503, "/readyz", "ERROR"),
+        (503, "/readyz", "DEBUG"),
         (404, "/health", "WARNING"),
         (200, "/health", "DEBUG"),
         (200, "/healthz", "DEBUG"),

@@ -14,6 +14,7 @@ from tests.web.surface import (
     CODE,
     DEEP,
     EMBED,
+    LIMIT,
     UPSTREAM_KEY,
     Body,
     Stage,
@@ -80,7 +81,11 @@ def pools(
 @pytest.fixture(scope="session")
 def shared_gateway(server: str, pools: list[Body]) -> Iterator[Gateway]:
     """A gateway without users on loopback: open, with a default model on some services."""
-    settings = {"services": {"v1": {"default_model": CHAT}}, "pools": pools}
+    settings = {
+        "server": {"max_body_bytes": LIMIT},
+        "services": {"v1": {"default_model": CHAT}},
+        "pools": pools,
+    }
     with serving(settings, server=server) as gateway:
         yield gateway
 
@@ -92,7 +97,19 @@ def guarded(server: str, pools: list[Body]) -> Iterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def lenient(server: str, pools: list[Body]) -> Iterator[Gateway]:
+    """A gateway that is open on purpose, and passes remote addresses of images on."""
+    settings = {
+        "auth": {"mode": "off"},
+        "media": {"remote": "forward"},
+        "pools": pools,
+    }
+    with serving(settings, server=server) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
 def failing(server: str) -> Iterator[Ground]:
     """A gateway with many pools over two servers that fail as a test says."""
     with failing_ground(server) as made:

@@ -4,7 +4,7 @@ Every test takes a pool of its own, so that what a gateway remembers of a failin
 ejection, its budget of retries) never reaches from one test into another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from tests.fakes import FakeUpstream, never_accepting_url, refusing_url
 from tests.gateway import Gateway, serving
 from tests.web.surface import Body, Watched, reset
 
-POOLS = 260
+POOLS = 320
 COPIES = 4
 
 
@@ -69,7 +69,6 @@ def ground(
     server: str,
     timeouts: Body,
     extra: Sequence[Body] = (),
-    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Ground]:
     """A gateway with `timeouts`, POOLS pairs, as many single upstreams, and `extra` pools."""
     with FakeUpstream() as first, FakeUpstream() as second:
@@ -81,7 +80,7 @@ def ground(
             "timeouts": timeouts,
             "pools": [*pools, *extra],
         }
-        with serving(settings, server=server, environ=environ) as gateway:
+        with serving(settings, server=server) as gateway:
             yield Ground(gateway, first, second, iter(range(POOLS)))
 
 

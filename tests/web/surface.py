@@ -23,6 +23,9 @@ CHAT, CODE, EMBED = "Mistral-Small", "Devstral-Small-2507", "all-MiniLM-L6-v2"
 DEEP, ALIAS = "org/deep:tag", "gpt-4o"
 """Two more names in the pool of CHAT: with a slash, and an alias of CHAT."""
 
+LIMIT = 1_000_000
+"""Bytes of a body that the gateway of the stage takes."""
+
 UPSTREAM_KEY = "sk-of-the-upstream"
 
 OLDER = ("/v1", "/llm/v1", "/api/llm/v1", "")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes import FakeUpstream, json_answer, models, refusing_url
 from tests.gateway import Gateway, serving
-from tests.web.surface import PREFIXES, Body, Watched, answer_chat, refusal
+from tests.web.surface import Body, Watched, answer_chat, refusal
 
 BOUND_S = 10
 POLL_S = 0.02
@@ -84,20 +84,6 @@ def test_list_of_a_service_without_pools_is_empty(gateway: Gateway) -> None:
     answer = gateway.get("/embed/v1/models")
     assert answer.status_code == 200
     assert answer.json() == {"object": "list", "data": []}
-
-
-def test_list_is_500_on_older_prefixes_when_every_upstream_is_silent(
-    server: str,
-) -> None:
-    """Reference document 000."""
-    with refusing_url() as dead:
-        settings = {"pools": [pool("dead", "*", upstream("dead", dead))]}
-        with serving(settings, server=server) as gateway:
-            for prefix in PREFIXES:
-                status = {"/embed/v1": 200, "/code/v1": 200}.get(prefix, 502)
-                older = prefix not in ("/api/v1", "/chat/v1") and status == 502
-                answer = gateway.get(f"{prefix}/models")
-                assert answer.status_code == (500 if older else status), prefix
 
 
 def test_name_of_the_family_is_passed_on_while_nobody_has_listed(

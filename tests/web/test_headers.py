@@ -37,7 +37,9 @@ TOWARDS_CLIENT = {
     "date",
     "server",
     "x-content-type-options",
+    "server-timing",
     "x-llmwrap-attempts",
+    "x-llmwrap-overhead-ms",
     "x-llmwrap-upstream",
     "x-request-id",
 }
@@ -87,6 +89,13 @@ def test_upstream_sees_the_credential_of_the_gateway(stage: Stage) -> None:
     assert request.header("Content-Type") == "application/json"
     assert request.header("Content-Length") == str(len(request.body))
     assert request.header("Host") == stage.chat.fake.url.removeprefix("http://")
+
+
+def test_proxy_and_netrc_of_the_environment_are_not_heeded(stage: Stage) -> None:
+    """Either would show prompts or keys to others; the harness sets both."""
+    answer = stage.gateway.post("/code/v1/chat/completions", chat_body("/code/v1"))
+    assert answer.status_code == 200
+    assert stage.code.request.header("Authorization") is None
 
 
 def test_upstream_without_a_key_sees_no_credential(stage: Stage) -> None:

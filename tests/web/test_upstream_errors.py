@@ -66,18 +66,16 @@ def test_error_of_an_upstream_has_its_status(
 ) -> None:
     """C38: a stream gets the status too, not 200."""
     for route, expected in ((NEW, newer), (OLD, older)):
-        for stream in (False, True):
+        for wanted in (False, True):
             alone = failing.alone()
             alone.first.fake.chat(json_answer(status, {"error": "said so"}))
-            got = alone.gateway.post(route, alone.body(stream=stream))
+            got = alone.gateway.post(route, alone.body(stream=wanted))
             assert refusal(got, expected)["message"] == "said so"
             assert got.headers["x-llmwrap-attempts"] == "1"
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize(
-    ("status", "expected"), [(400, 400), (404, 404), (422, 400), (500, 502), (503, 503)]
-)
+@pytest.mark.parametrize(("status", "expected"), [(400, 400), (500, 502)])
 def test_error_of_an_upstream_has_one_shape(
     alone: Pair, name: str, status: int, expected: int
 ) -> None:

@@ -1,7 +1,5 @@
 """Upstreams that break: another one until the first byte is given (C59)."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.fakes import (
@@ -14,7 +12,6 @@ from tests.fakes import (
     half_close,
     head,
     json_answer,
-    refusing_url,
     rst,
     send,
     sse,
@@ -22,7 +19,7 @@ from tests.fakes import (
     stream,
 )
 from tests.gateway import Gateway
-from tests.web.faults import Ground, Pair, ground
+from tests.web.faults import Ground, Pair
 from tests.web.surface import Body, payloads, refusal
 
 NEW, OLD = "/api/v1/chat/completions", "/v1/chat/completions"
@@ -163,7 +160,8 @@ def test_failure_of_the_only_upstream_is_502(
     assert alone.asked == (1, 0)
 
 
-REFUSALS = [400, 405, 409, 413, 415, 422, 501]
+REFUSALS = [400, 401, 403, 405, 409, 413, 415, 422, 501]
+"""401 and 403 because the other upstream has the same key."""
 
 
 @pytest.mark.parametrize("status", REFUSALS)
@@ -175,12 +173,8 @@ def test_refusal_is_not_tried_elsewhere(pair: Pair, status: int) -> None:
     assert pair.asked == (1, 0)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_refusal_of_this_upstream_alone_is_tried_elsewhere(
-    pair: Pair, status: int
-) -> None:
-    """Its key or its models are not those of the other one."""
-    pair.first.fake.chat(json_answer(status, {"error": "no"}))
+def test_model_that_one_upstream_denies_is_tried_elsewhere(pair: Pair) -> None:
+    pair.first.fake.chat(json_answer(404, {"error": "no such model"}))
     answer = pair.gateway.post(NEW, pair.body())
     assert answer.status_code == 200
     assert pair.asked == (1, 1)
@@ -215,20 +209,3 @@ def test_connection_that_an_upstream_closed_meanwhile_is_not_noticed(
         answer = alone.gateway.post(NEW, alone.body())
         assert answer.status_code == 200
         assert answer.headers["x-llmwrap-attempts"] == "1"
-
-
-def test_environment_and_netrc_do_not_reach_upstreams(
-    server: str, tmp_path: Path
-) -> None:
-    """A proxy in the environment would see every prompt, a netrc entry replace the key."""
-    netrc = tmp_path / "netrc"
-    netrc.write_text("default login canary password canary\n", encoding="utf-8")
-    netrc.chmod(0o600)
-    with refusing_url() as proxy:
-        names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY")
-        variables = dict.fromkeys(names, proxy) | {"NETRC": str(netrc)}
-        with ground(server, {}, environ=variables) as made:
-            alone = made.alone()
-            assert alone.gateway.post(NEW, alone.body()).status_code == 200
-            key = alone.first.request.header("Authorization")
-            assert key == "Bearer sk-of-the-upstream"
