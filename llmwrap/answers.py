@@ -15,7 +15,7 @@ from llmwrap.canonical.events import (
     UsageReported,
 )
 from llmwrap.canonical.messages import Request
-from llmwrap.dialects.base import Dialect
+from llmwrap.dialects.base import Dialect, Encoder
 from llmwrap.errors import EmptyAnswer, GatewayError, UpstreamProtocolError
 from llmwrap.exchange import Exchange
 
@@ -37,7 +37,10 @@ class Answer(Protocol):
 
 
 class StreamAnswer:
-    """A stream that passes in frames. With `hold_empty` nothing leaves before some content."""
+    """A stream that passes in frames. With `hold_empty` nothing leaves before some content.
+
+    `encoder` is given where it writes on a stream that it has begun.
+    """
 
     streamed = True
 
@@ -48,9 +51,10 @@ class StreamAnswer:
         exchange: Exchange,
         *,
         hold_empty: bool,
+        encoder: Encoder | None = None,
     ) -> None:
         self._reader = dialect.frame_reader(request)
-        self._encoder = dialect.encoder(request)
+        self._encoder = encoder or dialect.encoder(request)
         self.content_type = self._encoder.content_type
         self._exchange = exchange
         self._held: list[bytes] | None = [] if hold_empty else None
@@ -177,8 +181,10 @@ class ErrorAnswer:
 
 def _note(exchange: Exchange, events: tuple[Event, ...]) -> None:
     for event in events:
+        if exchange.transcript:
+            exchange.transcript.note(event)
         if type(event) is UsageReported:
-            exchange.usage = event.usage
+            exchange.usage = event.usage.shifted(exchange.rescued)
         elif type(event) is Finished:
             exchange.finish_reasons[event.index] = event.reason
 

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from llmwrap.auth.authenticators import CredentialSources, Identifier
 from llmwrap.auth.basic import PasswordChecker, decoy_hash
@@ -53,6 +54,11 @@ def create_app(settings: Settings) -> Flask:
         for prefix in service.prefixes:
             endpoints = Endpoints(gateway, service, prefix)
             app.register_blueprint(blueprint_for(service, prefix, endpoints.view_of))
+    if settings.server.trusted_proxies:
+        count = settings.server.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=0
+        )
     app.wsgi_app = one_spelling(app.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
 
@@ -99,7 +105,9 @@ def create_gateway(settings: Settings, identifier: Identifier) -> Gateway:
     upstreams = tuple(upstream for pool in live for upstream in pool.upstreams)
     threads = settings.server.threads
     client = UpstreamClient(settings.timeouts, threads)
-    control = UpstreamClient(replace(settings.timeouts, first_byte_s=5, idle_s=5), 1)
+    control = UpstreamClient(
+        replace(settings.timeouts, first_byte_s=5, idle_s=5, total_s=10), 1
+    )
     catalog = Catalog(upstreams, _checked(lister(control), live))
     return Gateway(
         settings=settings,

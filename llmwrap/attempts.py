@@ -51,9 +51,10 @@ class Attempts:
         lease = self._pool.lease(self._upstreams, self._tried, now, deadline)
         return self.take(lease, now) if lease else None
 
-    def wait(self) -> Ticket[Lease]:
+    def wait(self, now: float, deadline: float) -> Ticket[Lease]:
         """Queue up for a slot; Overloaded when the queue is full."""
-        return self._pool.wait(self._route.upstreams, self._exchange.user_id)
+        who = self._exchange.user_id
+        return self._pool.wait(self._upstreams, who, now, deadline)
 
     def give_up(self, ticket: Ticket[Lease], now: float) -> None:
         """Leave the queue."""
@@ -77,19 +78,20 @@ class Attempts:
 
     def end(self, now: float, ending: Ending) -> None:
         """The attempt is over; only the first call counts."""
-        error = ending if isinstance(ending, GatewayError) else None
-        if self._attempt:
+        if self._attempt and self._lease:
+            asked_s = self._attempt.rest_s  # by the upstream; closing adds our default
+            error = ending if isinstance(ending, GatewayError) else None
             self._attempt.close(now, error)
-        if self._lease:
-            rest_s = self._attempt.rest_s if self._attempt else None
-            self._lease.release(now, ending, rest_s)
+            self._lease.release(now, ending, asked_s)
 
     def fail(self, now: float, error: GatewayError) -> GatewayError | None:
         """The attempt failed before anything was given: what to answer, None to go on."""
         rule = rule_of(error)
         upstream = self._lease.upstream if self._lease else None
         if rule.crash and upstream and self._pool.crashed(self._hash(), upstream, now):
-            self.end(now, "left")
+            if self._attempt:
+                self._attempt.close(now, error)
+            self.end(now, "left")  # the request is to blame, not the second upstream
             return _poisoned()
         self.end(now, error)
         if upstream:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from llmwrap.canonical.events import Usage
+from llmwrap.canonical.transcript import Transcript
 from llmwrap.errors import GatewayError
 
 Outcome = Literal[
@@ -58,8 +59,8 @@ class Exchange:
     """What happened to one request.
 
     `id` is ours and unique (it also goes upstream); `request_id` is what the caller sees, its
-    own where that was well formed. `model` is the name that was asked for. `usage_estimated`
-    says that no upstream reported the tokens.
+    own where that was well formed. `model` is the name that was asked for. `transcript` is kept
+    where somebody wants it; `rescued` counts the tokens said before another upstream went on.
     """
 
     id: str
@@ -81,6 +82,8 @@ class Exchange:
     stream: bool = False
     queued_s: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
+    transcript: Transcript | None = None
+    rescued: int = 0
     status: int = 0
     error: GatewayError | None = None
     outcome: Outcome = "ok"

@@ -66,7 +66,7 @@ class Relay:
         call = dialect.render_call(request, route.upstream_model, defaults)
         self._call = replace(call, headers=(*call.headers, *_tracing(exchange)))
         self._encoder = dialect.encoder(request) if request.stream else None
-        self._total_deadline = exchange.started + self._timeouts.total_s
+        self.deadline = self._total_deadline = exchange.started + self._timeouts.total_s
         self._attempts = Attempts(route, exchange, call.body)
         if route.pool.affine:
             self._attempts.prefer(self._affinity_key())
@@ -75,7 +75,6 @@ class Relay:
         self._queued_at = 0.0
         self._idle = False
         self.head: Head | None = None
-        self.deadline = self._total_deadline
         self._heartbeat_at = self._next_heartbeat(exchange.started)
         self.ended = False
 
@@ -84,8 +83,7 @@ class Relay:
 
         No later than the idle timeout from now, because bytes may set that deadline anew.
         """
-        idle = now + self._timeouts.idle_s
-        return min(self.deadline, self._heartbeat_at, idle)
+        return min(self.deadline, self._heartbeat_at, now + self._timeouts.idle_s)
 
     def _affinity_key(self) -> bytes:
         """What keeps a conversation together: its session's name, else its beginning."""
@@ -95,6 +93,8 @@ class Relay:
 
     def start(self, now: float) -> Step:
         """Begin: find an upstream with room, or queue up for one."""
+        if now >= self._total_deadline:
+            return self._refuse(now, self._timed_out(now))
         try:
             upstream = self._attempts.begin(now, self._total_deadline)
             return self._open(now, upstream) if upstream else self._queue(now)
@@ -141,15 +141,17 @@ class Relay:
         if now < self.deadline:
             return self._heartbeat(now)
         if self._ticket:
-            return self._refuse(now, self._no_room())
+            return self.interrupt(now, self._no_room())
+        return self._fail(now, self._timed_out(now), b"")
+
+    def _timed_out(self, now: float) -> UpstreamTimeout:
         if now >= self._total_deadline:
             what, seconds = "total", self._timeouts.total_s
         elif self._idle:
             what, seconds = "idle", self._timeouts.idle_s
         else:
             what, seconds = "first byte", self._timeouts.first_byte_s
-        error = UpstreamTimeout(f"the {what} timeout of {seconds:g} s passed")
-        return self._fail(now, error, b"")
+        return UpstreamTimeout(f"the {what} timeout of {seconds:g} s passed")
 
     def interrupt(self, now: float, error: GatewayError) -> Step:
         """End the answer for a reason of ours, which no other attempt would mend."""
@@ -200,10 +202,8 @@ class Relay:
     def _complete(self, now: float, data: bytes) -> Step:
         assert self._answer
         if self._request.stream and not self._answer.streamed:
-            error = UpstreamProtocolError(
-                "the upstream sent a plain answer to a stream"
-            )
-            return self._fail(now, error, b"")
+            told = "the upstream sent a plain answer to a stream"
+            return self._fail(now, UpstreamProtocolError(told), b"")
         if self._answer.streamed:
             self._commit_stream(now)
         else:
@@ -254,7 +254,7 @@ class Relay:
         """Every upstream is full: wait a little, without holding a thread."""
         if self._timeouts.queue_s <= 0:
             raise self._no_room()
-        self._ticket = self._attempts.wait()
+        self._ticket = self._attempts.wait(now, self._total_deadline)
         self._queued_at = now
         self._set_deadline(now, self._timeouts.queue_s)
         return Queue(self._ticket)
@@ -262,11 +262,12 @@ class Relay:
     def _leave_queue(self, now: float) -> None:
         ticket, self._ticket = self._ticket, None
         if ticket:
+            self.exchange.queued_s = now - self._queued_at
             self._attempts.give_up(ticket, now)
 
     def _no_room(self) -> Overloaded:
-        waited = f"{self._timeouts.queue_s:g} s"
-        return Overloaded(f"no upstream had room within {waited}", retry_after_s=1)
+        told = f"no upstream had room within {self._timeouts.queue_s:g} s"
+        return Overloaded(told, retry_after_s=1)
 
     def _break(self, now: float, error: GatewayError, out: bytes) -> Step:
         """A stream that has begun ends with its dialect's error event, and the body cleanly."""
@@ -279,8 +280,7 @@ class Relay:
     def _refuse(self, now: float, error: GatewayError) -> Step:
         self._leave_queue(now)
         if isinstance(error, UpstreamModelMissing):
-            code = self._service.unknown_model_code
-            error = ModelNotFound(error.message, code=code)
+            error = ModelNotFound(error.message, code=self._service.unknown_model_code)
         error.retry_after_s = self.exchange.rest_s or error.retry_after_s
         rendered = self._dialect.render_error(error, self._service)
         self.head = error_head(self.exchange, error, rendered, now)

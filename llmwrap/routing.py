@@ -101,13 +101,10 @@ class Router:
 
     def _serving(self, pool: Pool, model: str) -> tuple[Upstream, ...]:
         """Those of the pool that have `model`; the silent ones while nobody has listed any."""
-        known = {
-            upstream: self._catalog.serves(upstream, model)
-            for upstream in pool.upstreams
-        }
-        if all(answer is None for answer in known.values()):
-            return pool.upstreams
-        return tuple(upstream for upstream, answer in known.items() if answer)
+        known = {each: self._catalog.serves(each, model) for each in pool.upstreams}
+        listed = any(self._catalog.listing(each).models is not None for each in known)
+        wanted = True if listed else None
+        return tuple(each for each, answer in known.items() if answer is wanted)
 
     def _listed(self, pool: Pool) -> Iterator[tuple[str, Model]]:
         """(name, model) of what the pool's upstreams listed, then of its aliases."""

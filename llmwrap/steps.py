@@ -10,10 +10,11 @@ from llmwrap.upstreams.waiting import Ticket
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Send `call` to `upstream`, then tell `opened` or `failed`."""
+    """Give `data` to the client, send `call` to `upstream`, tell `opened` or `failed`."""
 
     upstream: Upstream
     call: Call
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

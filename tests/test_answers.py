@@ -9,6 +9,7 @@ from llmwrap.dialects.openai import OpenAI
 from llmwrap.errors import (
     EmptyAnswer,
     UpstreamError,
+    UpstreamMute,
     UpstreamProtocolError,
     UpstreamRefusal,
 )
@@ -135,4 +136,4 @@ def test_error_answer_is_read_to_its_bound() -> None:
     assert not answer.ended
     answer.feed(b" ")
     assert answer.ended
-    assert type(answer.failure) is UpstreamError
+    assert type(answer.failure) is UpstreamMute

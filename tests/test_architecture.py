@@ -31,8 +31,11 @@ MAY_IMPORT = {
     "upstreams": f"{GROUND} dialects",
     "routing": f"{GROUND} dialects upstreams",
     "answers": f"{GROUND} dialects",
-    "relay": f"{MODELS} answers",
-    "handover": f"{GROUND} relay",
+    "attempts": MODELS,
+    "heads": f"{GROUND} dialects",
+    "steps": f"{GROUND} dialects upstreams",
+    "relay": f"{MODELS} answers attempts heads steps",
+    "handover": "",
     "storage": "errors settings",
     "auth": "errors settings storage",
     "sinks": f"{GROUND} storage",
@@ -42,8 +45,8 @@ MAY_IMPORT = {
     "banner": "demo settings",
     "startup": "auth banner demo discovery errors logs settings",
     "gateway": f"{MODELS} auth demo sinks storage",
-    "web": f"{MODELS} auth gateway handover relay sinks storage",
-    "server": f"{MODELS} answers gateway handover logs relay sinks",
+    "web": f"{MODELS} auth gateway handover relay sinks steps storage",
+    "server": f"{MODELS} gateway handover logs relay sinks steps",
     "app": f"{MODELS} auth demo gateway logs relay sinks storage web",
     "cli": "app auth errors logs settings startup storage",
     "wsgi": "app settings startup",
@@ -86,13 +89,27 @@ PURE = (
     "canonical/*",
     "dialects/*",
     "answers.py",
+    "attempts.py",
+    "heads.py",
     "relay.py",
     "routing.py",
-    "upstreams/policies.py",
+    "steps.py",
+    *(
+        f"upstreams/{name}.py"
+        for name in (
+            "affinity",
+            "budget",
+            "health",
+            "poison",
+            "policies",
+            "rules",
+            "waiting",
+        )
+    ),
 )
 PURE_LIBRARIES = frozenset(
-    {"base64", "collections", "dataclasses", "math", "re", "struct", "typing"}
-    | {"marshmallow", "orjson"}
+    {"base64", "collections", "dataclasses", "hashlib", "math", "random", "re"}
+    | {"struct", "typing", "marshmallow", "orjson"}
 )
 IO_CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__"})
 

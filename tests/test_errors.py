@@ -49,7 +49,6 @@ def test_refusal_of_an_upstream_keeps_status_code_and_param() -> None:
     error = errors.UpstreamRefusal(413, "too_big", "x", param="messages")
     assert (error.status, error.code, error.param) == (413, "too_big", "messages")
     assert (error.type, error.fault) == ("invalid_request_error", "caller")
-    assert not error.retryable
 
 
 FAULTS = ("caller", "policy", "upstream", "gateway")
@@ -64,7 +63,6 @@ class Drawn:
     type: str | None
     code: str | None
     fault: str | None
-    retryable: bool
 
 
 def _drawing() -> dict[str, Drawn]:
@@ -83,15 +81,13 @@ def _drawing() -> dict[str, Drawn]:
 
 
 def _drawn(parent: str, words: list[str]) -> Drawn:
-    """`status [type] code [fault] [yes]`; a line of prose says nothing but its place."""
+    """`status [type] code [fault]`; a line of prose says nothing but its place."""
     if not words[0].isdigit():
-        return Drawn(parent, None, None, None, None, retryable=False)
-    retryable = words[-1] == "yes"
-    words = words[:-1] if retryable else words
+        return Drawn(parent, None, None, None, None)
     fault = words.pop() if words[-1] in FAULTS else None
     kind = words.pop(1) if len(words) == 3 else None
     status, code = words
-    return Drawn(parent, int(status), kind, code, fault, retryable)
+    return Drawn(parent, int(status), kind, code, fault)
 
 
 def _classes() -> dict[str, type[errors.GatewayError]]:
@@ -112,7 +108,6 @@ def test_drawing_has_every_class_and_no_other() -> None:
 def test_class_is_as_it_is_drawn(name: str) -> None:
     drawn, kind = _drawing()[name], _classes()[name]
     assert kind.__bases__ == (getattr(errors, drawn.parent),)
-    assert kind.retryable == drawn.retryable
     if drawn.status:
         assert (kind.status, kind.code) == (drawn.status, drawn.code)
         (parent,) = kind.__bases__

@@ -1,6 +1,6 @@
 """The steps of an answer, as every dialect tells them. Plain values, no bytes, no JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +11,15 @@ class Usage:
     completion: int = 0
     cached: int = 0
     reasoning: int = 0
+
+    def shifted(self, tokens: int) -> "Usage":
+        """The same with `tokens` of the prompt counted as said: a continued answer's prefix."""
+        if not tokens:
+            return self
+        moved = min(tokens, self.prompt)
+        return replace(
+            self, prompt=self.prompt - moved, completion=self.completion + moved
+        )
 
     @property
     def total(self) -> int:

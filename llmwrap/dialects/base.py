@@ -74,6 +74,12 @@ class Encoder(Protocol):
     def pass_on(self, frame: Frame) -> bytes:
         """A frame of the same dialect, changed only where it must be."""
 
+    def resume(self, tokens: int) -> None:
+        """The frames that follow come from another upstream, after `tokens` were said.
+
+        To the client it stays one answer: one id, one role, one count of tokens.
+        """
+
     def heartbeat(self) -> bytes: ...
 
     def fail(self, error: GatewayError) -> bytes:
@@ -108,6 +114,12 @@ class Dialect(Protocol):
         self, request: Request, model: str, defaults: Mapping[str, Any]
     ) -> Call:
         """What goes upstream, without credentials; `model` is the upstream's name for it."""
+
+    def may_continue(self, request: Request) -> bool:
+        """Whether a broken answer to `request` could be continued by another upstream."""
+
+    def render_continuation(self, call: Call, text: str, way: str) -> Call:
+        """`call` again, with the `text` that was said; `way` as in the pool's `rescue`."""
 
     def conversation(self, request: Request) -> bytes:
         """What stays the same over the turns of a conversation; b"" where there is none."""

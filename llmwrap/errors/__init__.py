@@ -18,6 +18,7 @@
     |  |- UpstreamUnreachable 502                         upstream_unreachable
     |  |- UpstreamDisconnected 502                        upstream_disconnected
     |  |- UpstreamProtocolError 502                       upstream_protocol_error
+    |  |  |- UpstreamRedirected 502                       upstream_protocol_error
     |  |- UpstreamUnavailable 502                         upstream_error
     |  |- UpstreamMute        502                         upstream_error
     |  |- UpstreamCrashed     502                         upstream_crashed
@@ -81,6 +82,7 @@ from llmwrap.errors.upstream import (
     UpstreamOverloaded,
     UpstreamProtocolError,
     UpstreamRateLimited,
+    UpstreamRedirected,
     UpstreamRefusal,
     UpstreamSlow,
     UpstreamTimeout,
@@ -121,6 +123,7 @@ __all__ = [
     "UpstreamOverloaded",
     "UpstreamProtocolError",
     "UpstreamRateLimited",
+    "UpstreamRedirected",
     "UpstreamRefusal",
     "UpstreamSlow",
     "UpstreamTimeout",

@@ -30,6 +30,10 @@ class UpstreamProtocolError(UpstreamError):
     code = "upstream_protocol_error"
 
 
+class UpstreamRedirected(UpstreamProtocolError):
+    """The upstream sent the request elsewhere, which is never followed."""
+
+
 class UpstreamAuthFailed(UpstreamError):
     """The upstream refused the gateway's own key."""
 

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from llmwrap.errors import GatewayError, UpstreamDisconnected
 from llmwrap.relay import Relay
-from llmwrap.server.upstreams import Connections, UpstreamConnection
+from llmwrap.server.connection import UpstreamConnection
+from llmwrap.server.upstreams import Connections
 from llmwrap.steps import Finish, Give, Open, Queue, Step
 from llmwrap.upstreams.retry_after import read_retry_after
 

@@ -161,7 +161,11 @@ class UpstreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """Interchangeable upstreams of one family of models (`models`: name patterns)."""
+    """Interchangeable upstreams of one family of models (`models`: name patterns).
+
+    `rescue`: how an upstream goes on with an answer that another one broke off: vLLM's
+    `continue_final_message`, or a prefilled assistant turn alone (llama.cpp, Ollama).
+    """
 
     name: str
     kind: Kind
@@ -172,6 +176,7 @@ class PoolSettings:
     default_model: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
     inject_defaults: bool = True
+    rescue: Literal["off", "continue", "prefill"] = "off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ In the long run at most a tenth of the requests are retried, plus ten to begin w
 thread-safe: the pool's lock guards it.
 """
 
-MOST = 10.0
-PER_REQUEST = 0.1
+MOST = 100
+RETRY = 10
+"""Both in tenths of a retry: whole numbers, so that ten requests are one retry exactly."""
 
 
 class RetryBudget:
@@ -16,11 +17,11 @@ class RetryBudget:
 
     def request(self) -> None:
         """A first attempt was made."""
-        self._left = min(MOST, self._left + PER_REQUEST)
+        self._left = min(MOST, self._left + 1)
 
     def retry(self) -> bool:
         """Take one retry out; False when there is none."""
-        if self._left < 1:
+        if self._left < RETRY:
             return False
-        self._left -= 1
+        self._left -= RETRY
         return True

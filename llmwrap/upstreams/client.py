@@ -5,6 +5,7 @@ netrc, no decompression, no retries of its own. One connection pool per upstream
 """
 
 import threading
+import time
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
@@ -108,12 +109,18 @@ class UpstreamClient:
     def fetch(
         self, upstream: Upstream, call: Call, limit_bytes: int
     ) -> tuple[int, bytes]:
-        """Status and body of a short call; UpstreamProtocolError over `limit_bytes`."""
+        """Status and body of a short call; UpstreamProtocolError over `limit_bytes`.
+
+        UpstreamTimeout when it is not whole within `total_s`, however it drips.
+        """
+        deadline = time.monotonic() + self._timeouts.total_s
         answer = self.open(upstream, call)
         parts: list[bytes] = []
         size = 0
         try:
-            while data := answer.read(self._timeouts.idle_s):
+            while data := answer.read(
+                min(self._timeouts.idle_s, deadline - time.monotonic())
+            ):
                 size += len(data)
                 if size > limit_bytes:
                     raise UpstreamProtocolError("the upstream's answer is too long")

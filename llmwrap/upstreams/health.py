@@ -39,7 +39,7 @@ class Health:
         self._in_a_row = 0
         self._times_ejected = 0
         self._ejected_until: float | None = None
-        self._probe_until: float | None = None
+        self._probe: tuple[float, float] | None = None  # its beginning, its deadline
         self._probes_passed = 0
         self._resting_until = 0.0
 
@@ -58,48 +58,44 @@ class Health:
         at = self._resting_until
         if self._ejected_until is not None:
             at = max(at, self._ejected_until)
-            if self._probe_until is not None and now < self._probe_until:
-                at = max(at, self._probe_until)
+            if self._probe and now < self._probe[1]:
+                at = max(at, self._probe[1])
         return at
 
     def begin(self, now: float, deadline: float) -> None:
         """An attempt begins; half-open, it is the one probe until `deadline`."""
         if self.state(now) == "half_open":
-            self._probe_until = deadline
+            self._probe = now, deadline
 
-    def succeed(self, now: float) -> None:
-        """An attempt went well."""
+    def succeed(self, now: float, began: float) -> None:
+        """The attempt of `began` went well. One from before the ejection is no probe."""
         self._note(now, failed=False)
         self._in_a_row = 0
-        self._probe_until = None
-        if self.state(now) == "half_open":
+        if self._end_probe(began):
             self._probes_passed += 1
             if self._probes_passed >= PROBES_TO_CLOSE:
                 self._ejected_until = None
                 self._times_ejected = 0
                 self._recent.clear()
 
-    def fail(self, now: float) -> None:
-        """An attempt failed by the upstream's fault; `due` tells whether it must go."""
+    def fail(self, now: float, began: float) -> bool:
+        """The attempt of `began` failed, the upstream's fault; whether it is time to eject."""
         self._note(now, failed=True)
         self._in_a_row += 1
-        self._probe_until = None
+        if self._ejected_until is not None:
+            return self._end_probe(began)
+        return self._in_a_row >= FAILURES_IN_A_ROW or self._often_failed(now)
 
-    def due(self, now: float) -> bool:
-        """Whether its failures are enough for an ejection."""
-        state = self.state(now)
-        if state != "closed":
-            return state == "half_open" and self._in_a_row > 0
-        if self._in_a_row >= FAILURES_IN_A_ROW:
-            return True
-        recent = [failed for at, failed in self._recent if now - at <= WINDOW_S]
-        return len(recent) >= WINDOW_LEAST and 2 * sum(recent) >= len(recent)
+    def leave(self, began: float) -> None:
+        """The attempt of `began` says nothing about the upstream; another may be the probe."""
+        self._end_probe(began)
 
     def eject(self, now: float) -> None:
         """Out, longer each time."""
         self._times_ejected += 1
         seconds = min(EJECTION_S * self._times_ejected, EJECTION_MOST_S)
         self._ejected_until = now + seconds * self._jitter()
+        self._probe = None
         self._probes_passed = 0
         self._in_a_row = 0
 
@@ -114,3 +110,14 @@ class Health:
 
     def _note(self, now: float, *, failed: bool) -> None:
         self._recent.append((now, failed))
+
+    def _often_failed(self, now: float) -> bool:
+        recent = [failed for at, failed in self._recent if now - at <= WINDOW_S]
+        return len(recent) >= WINDOW_LEAST and 2 * sum(recent) >= len(recent)
+
+    def _end_probe(self, began: float) -> bool:
+        """Whether the attempt of `began` was the probe, which is over then."""
+        if self._probe is None or self._probe[0] != began:
+            return False
+        self._probe = None
+        return True

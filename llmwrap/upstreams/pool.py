@@ -26,10 +26,11 @@ _LEAST_RETRY_AFTER_S = 1.0
 class Lease:
     """One held slot on one upstream; the holder releases it, once or more often."""
 
-    __slots__ = ("_pool", "upstream")
+    __slots__ = ("_pool", "began", "upstream")
 
-    def __init__(self, upstream: Upstream, pool: "Pool") -> None:
+    def __init__(self, upstream: Upstream, pool: "Pool", began: float) -> None:
         self.upstream = upstream
+        self.began = began
         self._pool: Pool | None = pool
 
     def release(
@@ -41,7 +42,7 @@ class Lease:
         """
         pool, self._pool = self._pool, None
         if pool:
-            pool.settle(self.upstream, now, ending, rest_s)
+            pool.settle(self, now, ending, rest_s)
 
 
 class Pool:
@@ -53,6 +54,7 @@ class Pool:
         self.patterns = settings.models
         self.aliases = settings.aliases
         self.default_model = settings.default_model
+        self.rescue = settings.rescue
         self.inject_defaults = settings.inject_defaults
         self.owned_by = settings.owned_by or upstreams[0].dialect.owned_by
         self.upstreams = upstreams
@@ -97,18 +99,28 @@ class Pool:
             if not fit:
                 raise self._none_left(serving, now)
             free = [each for each in fit if not each.full]
-            if not free or (self._waiting and not tried):
+            if not tried:
+                free = [each for each in free if not self._waiting.wants(each)]
+            if not free:
                 return None
             self._turn += 1
             return self._take(self._choose(free, self._turn - 1), now, deadline)
 
-    def wait(self, serving: Sequence[Upstream], principal: str) -> Ticket[Lease]:
-        """A place in the queue for the next free slot; Overloaded when the queue is full."""
-        ticket: Ticket[Lease] = Ticket(principal, frozenset(serving))
+    def wait(
+        self, serving: Sequence[Upstream], principal: str, now: float, deadline: float
+    ) -> Ticket[Lease]:
+        """A place in the queue for the next free slot; Overloaded when the queue is full.
+
+        Slots that came free meanwhile (by a release, or after a rest) go to whose turn it is.
+        """
+        ticket: Ticket[Lease] = Ticket(principal, frozenset(serving), deadline)
         with self._lock:
             if self._waiting.full:
                 raise Overloaded("too many requests are waiting", retry_after_s=1)
             self._waiting.enter(ticket)
+            granted = [each for one in serving for each in self._hand_out(one, now)]
+        for each in granted:
+            each.announce()
         return ticket
 
     def give_up(self, ticket: Ticket[Lease], now: float) -> None:
@@ -145,39 +157,50 @@ class Pool:
             upstream.health.passed_check(now)
 
     def settle(
-        self, upstream: Upstream, now: float, ending: Ending, rest_s: float | None
+        self, lease: Lease, now: float, ending: Ending, rest_s: float | None
     ) -> None:
         """Take a slot back and note how the attempt ended; called by the lease."""
+        upstream = lease.upstream
         with self._lock:
             upstream.in_flight -= 1
-            self._judge(upstream, now, ending, rest_s)
-            ticket = None
-            if not upstream.full and upstream.available(now):
-                ticket = self._waiting.next_for(upstream)
-            lease = self._take(upstream, now, now) if ticket else None
-        if ticket and lease:
-            ticket.grant(lease)
+            self._judge(lease, now, ending, rest_s)
+            granted = self._hand_out(upstream, now)
+        for each in granted:
+            each.announce()
+
+    def _hand_out(self, upstream: Upstream, now: float) -> list[Ticket[Lease]]:
+        """Give the free slots of `upstream` to those who wait for it; they are not told yet."""
+        granted: list[Ticket[Lease]] = []
+        while upstream.available(now) and not upstream.full:
+            ticket = self._waiting.next_for(upstream)
+            if ticket is None:
+                break
+            ticket.lease = self._take(upstream, now, ticket.deadline)
+            granted.append(ticket)
+        return granted
 
     def _judge(
-        self, upstream: Upstream, now: float, ending: Ending, rest_s: float | None
+        self, lease: Lease, now: float, ending: Ending, rest_s: float | None
     ) -> None:
-        health = upstream.health
+        upstream, health = lease.upstream, lease.upstream.health
         if ending == "served":
-            health.succeed(now)
-        if not isinstance(ending, GatewayError):
+            health.succeed(now, lease.began)
+            return
+        if ending == "left":
+            health.leave(lease.began)
             return
         rule = rule_of(ending)
         if rule.rest_s and (rest_s or len(self.upstreams) > 1):
             health.rest(now + (rest_s or rule.rest_s))
-        if rule.counts:
-            health.fail(now)
-            if health.due(now) and self._may_eject(upstream, now):
-                health.eject(now)
-                upstream.ask_soon.set()
-                log.warning(
-                    "upstream_ejected",
-                    extra={"upstream": upstream.name, "error": ending.code},
-                )
+        if not rule.counts:
+            health.leave(lease.began)
+        elif health.fail(now, lease.began) and self._may_eject(upstream, now):
+            health.eject(now)
+            upstream.ask_soon.set()
+            log.warning(
+                "upstream_ejected",
+                extra={"upstream": upstream.name, "error": ending.code},
+            )
 
     def _may_eject(self, upstream: Upstream, now: float) -> bool:
         """At most half of the pool is out at a time, and never the last."""
@@ -191,10 +214,11 @@ class Pool:
     def _take(self, upstream: Upstream, now: float, deadline: float) -> Lease:
         upstream.in_flight += 1
         upstream.health.begin(now, deadline)
-        return Lease(upstream, self)
+        return Lease(upstream, self, now)
 
     def _none_left(self, serving: Sequence[Upstream], now: float) -> NoHealthyUpstream:
-        at = min((each.health.returns_at(now) for each in serving), default=now)
+        back = (each.health.returns_at(now) for each in serving if not each.draining)
+        at = min(back, default=now)
         return NoHealthyUpstream(
             "no upstream can take this request now",
             retry_after_s=max(at - now, _LEAST_RETRY_AFTER_S),

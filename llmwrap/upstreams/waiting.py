@@ -18,13 +18,19 @@ Slot = TypeVar("Slot")
 
 
 class Ticket(Generic[Slot]):
-    """One request's place in the queue. `lease` is set when its turn has come."""
+    """One request's place in the queue. `lease` is set when its turn has come.
 
-    __slots__ = ("_on_grant", "lease", "principal", "serving")
+    `deadline` is when the attempt that it waits for will be over at the latest.
+    """
 
-    def __init__(self, principal: str, serving: frozenset[Upstream]) -> None:
+    __slots__ = ("_on_grant", "deadline", "lease", "principal", "serving")
+
+    def __init__(
+        self, principal: str, serving: frozenset[Upstream], deadline: float
+    ) -> None:
         self.principal = principal
         self.serving = serving
+        self.deadline = deadline
         self.lease: Slot | None = None
         self._on_grant: Callable[[], None] | None = None
 
@@ -34,9 +40,8 @@ class Ticket(Generic[Slot]):
         if self.lease:
             on_grant()
 
-    def grant(self, lease: Slot) -> None:
-        """The turn has come. `on_grant` may be called twice, when it raced with `notify`."""
-        self.lease = lease
+    def announce(self) -> None:
+        """Tell of the lease. `on_grant` may be called twice, when this raced with `notify`."""
         if self._on_grant:
             self._on_grant()
 
@@ -65,6 +70,14 @@ class WaitingRoom(Generic[Slot]):
         """Give up; nothing happens when it is not (or no longer) waiting."""
         if ticket in self._queues.get(ticket.principal, ()):
             self._remove(ticket)
+
+    def wants(self, upstream: Upstream) -> bool:
+        """Whether any ticket waits for `upstream`, be it among others."""
+        return any(
+            upstream in ticket.serving
+            for queue in self._queues.values()
+            for ticket in queue
+        )
 
     def next_for(self, upstream: Upstream) -> Ticket[Slot] | None:
         """Take out the next ticket that `upstream` can serve; its principal goes to the end."""

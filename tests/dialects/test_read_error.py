@@ -11,11 +11,16 @@ from llmwrap.errors import (
     ModelLoading,
     UpstreamAuthFailed,
     UpstreamError,
+    UpstreamModelMissing,
+    UpstreamMute,
+    UpstreamNotReady,
     UpstreamOverloaded,
     UpstreamProtocolError,
     UpstreamRateLimited,
+    UpstreamRedirected,
     UpstreamRefusal,
-    UpstreamTimeout,
+    UpstreamSlow,
+    UpstreamUnavailable,
 )
 from tests.dialects.streams import stream_request
 
@@ -59,29 +64,32 @@ def _read(status: int, body: Any) -> GatewayError:
 
 
 def _facts(error: GatewayError) -> tuple[object, ...]:
-    return type(error), error.status, error.code, error.fault, error.retryable
+    return type(error), error.status, error.code, error.fault
 
 
 STATUSES = [
-    (400, UpstreamRefusal, 400, "invalid_value", "caller", False),
-    (402, UpstreamRefusal, 402, "invalid_value", "caller", False),
-    (404, UpstreamRefusal, 404, "not_found", "caller", False),
-    (405, UpstreamRefusal, 405, "invalid_value", "caller", False),
-    (409, UpstreamRefusal, 409, "invalid_value", "caller", False),
-    (413, UpstreamRefusal, 413, "request_too_large", "caller", False),
-    (415, UpstreamRefusal, 415, "invalid_value", "caller", False),
-    (422, UpstreamRefusal, 400, "invalid_value", "caller", False),
-    (501, UpstreamRefusal, 501, "unsupported_parameter", "caller", False),
-    (408, UpstreamTimeout, 504, "upstream_timeout", "upstream", False),
-    (425, UpstreamTimeout, 504, "upstream_timeout", "upstream", False),
-    (429, UpstreamRateLimited, 429, "upstream_rate_limited", "upstream", True),
-    (424, UpstreamError, 502, "upstream_error", "upstream", True),
-    (500, UpstreamError, 502, "upstream_error", "upstream", True),
-    (502, UpstreamError, 502, "upstream_error", "upstream", True),
-    (504, UpstreamError, 502, "upstream_error", "upstream", True),
-    (520, UpstreamError, 502, "upstream_error", "upstream", True),
-    (503, UpstreamOverloaded, 503, "overloaded", "upstream", True),
-    (529, UpstreamOverloaded, 503, "overloaded", "upstream", True),
+    (400, UpstreamRefusal, 400, "invalid_value", "caller"),
+    (402, UpstreamRefusal, 402, "invalid_value", "caller"),
+    (404, UpstreamModelMissing, 404, "model_not_found", "upstream"),
+    (405, UpstreamRefusal, 405, "invalid_value", "caller"),
+    (409, UpstreamRefusal, 409, "invalid_value", "caller"),
+    (413, UpstreamRefusal, 413, "request_too_large", "caller"),
+    (415, UpstreamRefusal, 415, "invalid_value", "caller"),
+    (422, UpstreamRefusal, 400, "invalid_value", "caller"),
+    (501, UpstreamRefusal, 501, "unsupported_parameter", "caller"),
+    (408, UpstreamSlow, 504, "upstream_timeout", "upstream"),
+    (425, UpstreamSlow, 504, "upstream_timeout", "upstream"),
+    (429, UpstreamRateLimited, 429, "upstream_rate_limited", "upstream"),
+    (424, UpstreamError, 502, "upstream_error", "upstream"),
+    (500, UpstreamError, 502, "upstream_error", "upstream"),
+    (505, UpstreamError, 502, "upstream_error", "upstream"),
+    (502, UpstreamUnavailable, 502, "upstream_error", "upstream"),
+    (504, UpstreamUnavailable, 502, "upstream_error", "upstream"),
+    (520, UpstreamUnavailable, 502, "upstream_error", "upstream"),
+    (524, UpstreamUnavailable, 502, "upstream_error", "upstream"),
+    (525, UpstreamError, 502, "upstream_error", "upstream"),
+    (503, UpstreamNotReady, 503, "overloaded", "upstream"),
+    (529, UpstreamOverloaded, 503, "overloaded", "upstream"),
 ]
 
 
@@ -107,16 +115,43 @@ def test_refused_key_of_ours_is_never_shown_as_the_callers(
         502,
         "upstream_auth_failed",
         "upstream",
-        False,
     )
     assert error.message == "the upstream refused this gateway's own credential"
 
 
-@pytest.mark.parametrize("status", [204, 301, 302, 307, 308])
-def test_status_that_answers_nothing_is_a_protocol_error(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (204, UpstreamProtocolError),
+        (301, UpstreamRedirected),
+        (302, UpstreamRedirected),
+        (307, UpstreamRedirected),
+        (308, UpstreamRedirected),
+    ],
+)
+def test_status_that_answers_nothing_is_a_protocol_error(
+    status: int, kind: type[GatewayError]
+) -> None:
     error = _read(status, b"")
-    assert type(error) is UpstreamProtocolError
+    assert _facts(error) == (kind, 502, "upstream_protocol_error", "upstream")
     assert error.message == f"the upstream answered with status {status}"
+
+
+@pytest.mark.parametrize("status", [424, 500, 505, 525])
+@pytest.mark.parametrize("body", [b"", b"<h1>500</h1>", b"{}", b'{"error":{}}'])
+def test_failure_without_a_word_may_be_a_crash(status: int, body: bytes) -> None:
+    """The poison guard looks at it: the request may have killed the model server."""
+    error = _read(status, body)
+    assert _facts(error) == (UpstreamMute, 502, "upstream_error", "upstream")
+
+
+@pytest.mark.parametrize("status", [502, 504, 520, 524])
+def test_gateway_before_the_model_server_is_no_crash_without_a_word(
+    status: int,
+) -> None:
+    error = _read(status, b"")
+    assert type(error) is UpstreamUnavailable
+    assert error.message == f"the upstream failed with status {status}"
 
 
 @pytest.mark.parametrize("status", [429, 503, 529])
@@ -130,7 +165,7 @@ def test_llama_cpp_that_loads_its_model_says_so() -> None:
         "error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}
     }
     error = _read(503, body)
-    assert _facts(error) == (ModelLoading, 503, "model_loading", "upstream", True)
+    assert _facts(error) == (ModelLoading, 503, "model_loading", "upstream")
     assert error.message == "Loading model"
 
 
@@ -145,9 +180,12 @@ def test_llama_cpp_that_loads_its_model_says_so() -> None:
         (413, "the upstream refused the request with status 413"),
         (422, "the upstream refused the request with status 400"),
         (408, "the upstream timed out"),
+        (404, "the upstream does not have the model"),
         (429, "the upstream is rate limited"),
-        (500, "the upstream failed with status 500"),
+        (500, "the upstream failed with status 500, without a word"),
+        (502, "the upstream failed with status 502"),
         (503, "the upstream is not ready"),
+        (529, "the upstream is overloaded"),
     ],
 )
 def test_body_without_a_text_gets_ours(status: int, message: str, body: bytes) -> None:
@@ -199,7 +237,7 @@ def test_several_problems_are_told_in_one_text() -> None:
 @pytest.mark.parametrize(
     ("event", "status", "code"),
     [
-        ({"error": {"message": "x", "code": 404}}, 404, "not_found"),
+        ({"error": {"message": "x", "code": 404}}, 404, "model_not_found"),
         ({"error": {"message": "x", "http_status_code": 422}}, 400, "invalid_value"),
         ({"error": {"message": "x", "status": 503}}, 503, "overloaded"),
         ({"error": {"message": "x", "status_code": 401}}, 502, "upstream_auth_failed"),

@@ -128,7 +128,7 @@ def test_a_time_is_finite(problems, value):
             'kind = "chat"',
             'kind = "chat"\npolicy = "random"',
             "pools[0].policy",
-            '"least_busy", "round_robin" or "first"',
+            '"least_busy", "round_robin", "first" or "affinity"',
         ),
         (
             'kind = "chat"',

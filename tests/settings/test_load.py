@@ -33,7 +33,7 @@ def test_without_any_source_everything_has_its_default(load):
     loaded = load()
 
     assert loaded.settings == Settings()
-    assert loaded.settings.data_dir == Path("var")
+    assert loaded.settings.data_dir == CHECKOUT / "var"
     assert set(loaded.origins.values()) == {"default"}
     assert loaded.notices == ()
 

@@ -101,13 +101,16 @@ def test_empty_list_serves_nothing_and_is_known() -> None:
 def test_failure_keeps_the_last_good_list_and_is_told_apart() -> None:
     lists = Lists(a=models("m"))
     lists.let("a", 3)
-    catalog = Catalog((A,), lists, clock=iter([5.0, 9.0]).__next__)
+    now = [5.0]
+    catalog = Catalog((A,), lists, clock=lambda: now[0])
     catalog.refresh(A)
+    now[0] = 7.0
     lists.answers["a"] = UpstreamUnreachable("gone")
     catalog.refresh(A)
     listing = catalog.listing(A)
     assert catalog.serves(A, "m") is True
     assert (listing.at, listing.error) == (5.0, "upstream_unreachable")
+    now[0] = 9.0
     lists.answers["a"] = models("n")
     catalog.refresh(A)
     assert (catalog.serves(A, "m"), catalog.serves(A, "n")) == (False, True)

@@ -43,11 +43,11 @@ def test_server_without_a_list_serves_the_plain_names_of_its_pool(status: int) -
     assert _list(status, b"", "bge-m3", "e5-*") == (Model("bge-m3", 0, {}),)
 
 
-@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("status", [404, 405, 501])
 def test_server_without_a_list_fails_where_the_pool_has_only_patterns(
     status: int,
 ) -> None:
-    with pytest.raises(Exception, match=f"with status {status}"):
+    with pytest.raises(UpstreamProtocolError, match="has no list of models"):
         _list(status, b"", "e5-*")
 
 

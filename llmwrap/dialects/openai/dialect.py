@@ -6,8 +6,8 @@ from typing import Any
 from llmwrap.canonical.events import Event
 from llmwrap.canonical.messages import Operation, Request
 from llmwrap.dialects.base import Call, Headers, Model, RouteRule
+from llmwrap.dialects.openai import continuation, response
 from llmwrap.dialects.openai import request as requests_
-from llmwrap.dialects.openai import response
 from llmwrap.dialects.openai.stream import StreamEncoder, StreamReader
 from llmwrap.errors import GatewayError
 from llmwrap.settings.values import Media, ServiceSettings
@@ -44,6 +44,12 @@ class OpenAI:
         self, request: Request, model: str, defaults: Mapping[str, Any]
     ) -> Call:
         return requests_.render_call(request, model, defaults)
+
+    def may_continue(self, request: Request) -> bool:
+        return continuation.may_continue(request)
+
+    def render_continuation(self, call: Call, text: str, way: str) -> Call:
+        return continuation.render_continuation(call, text, way)
 
     def conversation(self, request: Request) -> bytes:
         return requests_.conversation(request)

@@ -26,6 +26,7 @@ from llmwrap.errors import (
     UpstreamOverloaded,
     UpstreamProtocolError,
     UpstreamRateLimited,
+    UpstreamRedirected,
     UpstreamRefusal,
     UpstreamSlow,
     UpstreamUnavailable,
@@ -181,10 +182,9 @@ def error_of(status: int, told: Any) -> GatewayError:
             message or "the upstream does not have the model", param="model"
         )
     if status in _BUSY:
-        kind = ModelLoading if _is_loading(told) else _BUSY[status]
-        return kind(
-            message or "the upstream is not ready", retry_after_s=_RETRY_AFTER_S
-        )
+        kind, ours = _BUSY[status]
+        kind = ModelLoading if _is_loading(told) else kind
+        return kind(message or ours, retry_after_s=_RETRY_AFTER_S)
     if status in (502, 504) or 520 <= status < 525:
         return UpstreamUnavailable(
             message or f"the upstream failed with status {status}"
@@ -193,13 +193,14 @@ def error_of(status: int, told: Any) -> GatewayError:
         return UpstreamError(message) if message else _mute(status)
     if status >= 400:
         return _refusal(400 if status == 422 else status, told, message)
-    return UpstreamProtocolError(f"the upstream answered with status {status}")
+    kind = UpstreamRedirected if status >= 300 else UpstreamProtocolError
+    return kind(f"the upstream answered with status {status}")
 
 
-_BUSY: dict[int, type[GatewayError]] = {
-    429: UpstreamRateLimited,
-    503: UpstreamNotReady,
-    529: UpstreamOverloaded,
+_BUSY: dict[int, tuple[type[GatewayError], str]] = {
+    429: (UpstreamRateLimited, "the upstream is rate limited"),
+    503: (UpstreamNotReady, "the upstream is not ready"),
+    529: (UpstreamOverloaded, "the upstream is overloaded"),
 }
 
 

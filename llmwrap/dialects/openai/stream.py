@@ -107,15 +107,23 @@ class StreamEncoder:
         self._model = request.model
         self._usage_asked = request.usage_asked
         self._object = OBJECTS[request.operation]
+        self._identity: dict[str, Any] = {}
+        self._said_before: int | None = None
 
     def pass_on(self, frame: Frame) -> bytes:
         """The frame as it came; written anew only where it must be.
 
         The reasons: another model name than was asked for, a wrong `object`, usage that
-        the client did not ask for, data that stood on several lines.
+        the client did not ask for, data that stood on several lines, another upstream
+        that goes on with the answer.
         """
         data = frame.data
         changed = not frame.raw
+        if self._said_before is not None:
+            self._join(data, self._said_before)
+            changed = True
+        elif not self._identity:
+            self._identity = {name: data.get(name) for name in ("id", "created")}
         if data.get("model") != self._model:
             data["model"] = self._model
             changed = True
@@ -128,6 +136,21 @@ class StreamEncoder:
             del data["usage"]
             changed = True
         return b"data: " + (written(data) if changed else frame.raw) + b"\n\n"
+
+    def resume(self, tokens: int) -> None:
+        """See Encoder."""
+        self._said_before = tokens
+
+    def _join(self, data: dict[str, Any], said: int) -> None:
+        """Make a chunk of another upstream one of the stream that was begun."""
+        data.update(self._identity)
+        for choice in data["choices"]:
+            if isinstance(delta := choice.get("delta"), dict):
+                delta.pop("role", None)  # clients would join the two
+        if usage := read_usage(data):
+            usage = usage.shifted(said)
+            data["usage"]["prompt_tokens"] = usage.prompt
+            data["usage"]["completion_tokens"] = usage.completion
 
     def heartbeat(self) -> bytes:
         """A comment, which every client skips."""

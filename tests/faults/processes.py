@@ -1,0 +1,69 @@
+"""The server's worker as the kernel sees it: descriptors, threads, memory (Linux only)."""
+
+import os
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.gateway import Gateway
+
+
+def worker_of(gateway: Gateway) -> int:
+    """The process id of the only worker: among the processes of the server, a child of another."""
+    mark = f"LLMWRAP__SERVER__BIND={gateway.url.removeprefix('http://')}\0".encode()
+    parents = {
+        int(path.parent.name): _parent(path.parent)
+        for path in Path("/proc").glob("[0-9]*/environ")
+        if mark in _environment(path)
+    }
+    (worker,) = (pid for pid, parent in parents.items() if parent in parents)
+    return worker
+
+
+def descriptors(pid: int) -> int:
+    """How many files and sockets it has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - links may vanish meanwhile
+
+
+def threads(pid: int) -> int:
+    """How many threads it runs."""
+    return _status(pid, "Threads")
+
+
+def resident_bytes(pid: int) -> int:
+    """How much memory it holds."""
+    return _status(pid, "VmRSS") * 1024
+
+
+@contextmanager
+def few_descriptors(pid: int, spare: int) -> Iterator[None]:
+    """It can open only `spare` more until this ends."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    most = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1  # noqa: PTH208
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most + spare, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+def _environment(path: Path) -> bytes:
+    try:
+        return path.read_bytes() + b"\0"
+    except OSError:  # it has ended, or is not ours
+        return b""
+
+
+def _parent(folder: Path) -> int:
+    found = re.search(r"^PPid:\s+(\d+)", (folder / "status").read_text(), re.M)
+    assert found
+    return int(found[1])
+
+
+def _status(pid: int, name: str) -> int:
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    found = re.search(rf"^{name}:\s+(\d+)", text, re.M)
+    assert found
+    return int(found[1])
