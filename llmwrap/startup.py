@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 DISCOVERED = "LLMWRAP_DISCOVERED"
 
+PID_FILE = "llmwrap.pid"
+"""In the data folder: the managing process, for `llmwrap reload`."""
+
 OLLAMA_NOTE = "from the next release"
 
 

@@ -13,6 +13,7 @@ from llmwrap.auth.authenticators import Identifier
 from llmwrap.auth.credentials import read_credentials
 from llmwrap.auth.principal import Principal
 from llmwrap.errors import AccountBlocked, Forbidden
+from llmwrap.exchange import Exchange
 from llmwrap.settings.values import Settings
 
 Access = Literal["public", "list", "generate"]
@@ -52,9 +53,10 @@ def register_guard(app: Flask, identifier: Identifier, settings: Settings) -> No
 
 def _note(principal: Principal) -> None:
     g.principal = principal
-    g.exchange.user_id = principal.id
-    g.exchange.user = principal.name
-    g.exchange.auth_kind = principal.kind
+    exchange: Exchange = g.exchange
+    exchange.user_id = principal.id
+    exchange.user = principal.name
+    exchange.auth_kind = principal.kind
 
 
 def _refuse_strangers_behind_a_proxy(principal: Principal, settings: Settings) -> None:

@@ -9,9 +9,8 @@ import click
 
 from llmwrap.cli.config import load_or_exit
 from llmwrap.settings.values import Settings
+from llmwrap.startup import PID_FILE
 from llmwrap.upstreams.drained import read_drained, write_drained
-
-PID_FILE = "llmwrap.pid"
 
 
 @click.command()

@@ -11,15 +11,11 @@ from llmwrap.settings.places import dotted, leaves
 from llmwrap.settings.values import PoolSettings, Settings
 
 NOT_BUILT: Mapping[str, str] = {
-    "server.max_connections": "connection limits are",
-    "server.max_buffered_bytes": "bounds on buffered bodies are",
     "database": "the database is",
     "auth.guest": "guest accounts are",
     "auth.oidc": "the company's identity provider is",
     "limits": "request limits are",
     "chat_log": "the chat log is",
-    "timeouts.heartbeat_s": "heartbeats are",
-    "timeouts.queue_s": "the waiting room is",
     "media.resolve_url": "media ids are",
     "media.timeout_s": "media ids are",
     "otel": "traces are",

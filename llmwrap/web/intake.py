@@ -4,8 +4,9 @@ The body is read here, before anybody is asked who they are: a body that is too 
 first, and reading raw bytes is the only way that sees a chunked body to its end.
 """
 
-import re
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Flask, Response, g, request
 
@@ -13,10 +14,8 @@ from llmwrap.errors import InvalidRequest, RequestTooLarge
 from llmwrap.exchange import Exchange
 from llmwrap.gateway import Gateway
 from llmwrap.handover import REFUSED
+from llmwrap.web.sent import sent_request_id, sent_session, sent_traceparent
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_SESSION_HEADERS = ("X-Session-Id", "x-llmwrap-session-id", "X-OpenWebUI-Chat-Id")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -26,7 +25,7 @@ def register_intake(app: Flask, gateway: Gateway) -> None:
     @app.before_request
     def begin() -> None:
         gateway.start()
-        g.exchange = _new_exchange(gateway)
+        g.exchange = _new_exchange(gateway, request.environ)
         g.body = b""
         if request.routing_exception is not None:
             return
@@ -46,41 +45,18 @@ def register_intake(app: Flask, gateway: Gateway) -> None:
         return response
 
 
-def _new_exchange(gateway: Gateway) -> Exchange:
+def _new_exchange(gateway: Gateway, environ: Mapping[str, Any]) -> Exchange:
     own = f"req_{secrets.token_hex(12)}"
     return Exchange(
         id=own,
-        request_id=_sent_id() or own,
-        method=request.method,
+        request_id=sent_request_id(environ) or own,
+        method=environ["REQUEST_METHOD"],
         path=request.path,
-        client_ip=request.remote_addr or "",
+        client_ip=environ.get("REMOTE_ADDR", ""),
         started=gateway.clock(),
-        traceparent=_sent_traceparent(),
-        session=_sent_session(),
+        traceparent=sent_traceparent(environ),
+        session=sent_session(environ),
     )
-
-
-def _sent_id() -> str:
-    """The caller's own request id where it is well formed, for its logs; never used as unique."""
-    for name in ("X-Request-Id", "X-Client-Request-Id"):
-        sent = request.headers.get(name, "")
-        if _REQUEST_ID.fullmatch(sent):
-            return sent
-    return ""
-
-
-def _sent_session() -> str:
-    """What the caller calls its conversation; only its hash is used."""
-    for name in _SESSION_HEADERS:
-        if sent := request.headers.get(name, ""):
-            return sent[:256]
-    return ""
-
-
-def _sent_traceparent() -> str:
-    """The caller's W3C trace context, where it is well formed."""
-    sent = request.headers.get("traceparent", "")
-    return sent if _TRACEPARENT.fullmatch(sent) else ""
 
 
 def _read_body(limit: int) -> bytes:
