@@ -15,7 +15,7 @@ from llmwrap.canonical.events import (
     UsageReported,
 )
 from llmwrap.canonical.messages import Request
-from llmwrap.dialects.base import Dialect, Encoder
+from llmwrap.dialects.base import Dialect, Encoder, FrameReader
 from llmwrap.errors import EmptyAnswer, GatewayError, UpstreamProtocolError
 from llmwrap.exchange import Exchange
 
@@ -39,22 +39,21 @@ class Answer(Protocol):
 class StreamAnswer:
     """A stream that passes in frames. With `hold_empty` nothing leaves before some content.
 
-    `encoder` is given where it writes on a stream that it has begun.
+    The encoder is the client's: it may have begun the stream with another upstream's answer.
     """
 
     streamed = True
 
     def __init__(
         self,
-        dialect: Dialect,
-        request: Request,
+        reader: FrameReader,
+        encoder: Encoder,
         exchange: Exchange,
         *,
         hold_empty: bool,
-        encoder: Encoder | None = None,
     ) -> None:
-        self._reader = dialect.frame_reader(request)
-        self._encoder = encoder or dialect.encoder(request)
+        self._reader = reader
+        self._encoder = encoder
         self.content_type = self._encoder.content_type
         self._exchange = exchange
         self._held: list[bytes] | None = [] if hold_empty else None

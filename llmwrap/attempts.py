@@ -8,6 +8,7 @@ import hashlib
 
 from llmwrap.errors import (
     GatewayError,
+    NoHealthyUpstream,
     UpstreamAuthFailed,
     UpstreamCrashed,
     UpstreamModelMissing,
@@ -50,6 +51,13 @@ class Attempts:
             raise _poisoned()
         lease = self._pool.lease(self._upstreams, self._tried, now, deadline)
         return self.take(lease, now) if lease else None
+
+    def again(self, now: float, deadline: float) -> Upstream | None:
+        """Begin another attempt after `fail`; None when no other upstream has room."""
+        try:
+            return self.begin(now, deadline)
+        except NoHealthyUpstream:
+            return None
 
     def wait(self, now: float, deadline: float) -> Ticket[Lease]:
         """Queue up for a slot; Overloaded when the queue is full."""

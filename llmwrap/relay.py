@@ -6,19 +6,18 @@ been given to the client, only for errors that say so, at most `MAX_ATTEMPTS` ti
 never the same upstream twice. After the first byte there is one terminal error event.
 """
 
-import hashlib
-import math
 from dataclasses import dataclass, replace
 
 from llmwrap.answers import Answer, ErrorAnswer, PlainAnswer, StreamAnswer
 from llmwrap.attempts import Attempts
 from llmwrap.canonical.messages import Request
+from llmwrap.canonical.transcript import Transcript
+from llmwrap.deadlines import Deadlines
 from llmwrap.dialects.base import Dialect, Headers
 from llmwrap.errors import (
     Draining,
     GatewayError,
     ModelNotFound,
-    NoHealthyUpstream,
     Overloaded,
     UpstreamModelMissing,
     UpstreamProtocolError,
@@ -29,6 +28,7 @@ from llmwrap.heads import Head, error_head, plain_head, stream_head
 from llmwrap.routing import Route
 from llmwrap.settings.values import ServiceSettings, Timeouts
 from llmwrap.steps import WAIT, Finish, Give, Open, Queue, Step
+from llmwrap.upstreams.affinity import conversation_key
 from llmwrap.upstreams.pool import Lease
 from llmwrap.upstreams.upstream import Upstream
 from llmwrap.upstreams.waiting import Ticket
@@ -66,37 +66,36 @@ class Relay:
         call = dialect.render_call(request, route.upstream_model, defaults)
         self._call = replace(call, headers=(*call.headers, *_tracing(exchange)))
         self._encoder = dialect.encoder(request) if request.stream else None
-        self.deadline = self._total_deadline = exchange.started + self._timeouts.total_s
+        self._deadlines = Deadlines(
+            terms.timeouts, exchange.started, heartbeats=request.stream
+        )
         self._attempts = Attempts(route, exchange, call.body)
         if route.pool.affine:
-            self._attempts.prefer(self._affinity_key())
+            told = exchange.session.encode() or dialect.conversation(request)
+            self._attempts.prefer(conversation_key(route.model, told))
         self._ticket: Ticket[Lease] | None = None
         self._answer: Answer | None = None
         self._queued_at = 0.0
-        self._idle = False
         self.head: Head | None = None
-        self._heartbeat_at = self._next_heartbeat(exchange.started)
         self.ended = False
+        if route.pool.rescue != "off" and dialect.may_continue(request):
+            exchange.transcript = Transcript()
+
+    @property
+    def deadline(self) -> float:
+        """When the request fails, should nothing happen until then."""
+        return self._deadlines.at
 
     def wake_at(self, now: float) -> float:
-        """When `tick` is due, whatever happens until then: a deadline, or a heartbeat.
-
-        No later than the idle timeout from now, because bytes may set that deadline anew.
-        """
-        return min(self.deadline, self._heartbeat_at, now + self._timeouts.idle_s)
-
-    def _affinity_key(self) -> bytes:
-        """What keeps a conversation together: its session's name, else its beginning."""
-        session = self.exchange.session.encode()
-        told = session or self._dialect.conversation(self._request)
-        return hashlib.sha256(self._route.model.encode() + b"\0" + told).digest()
+        """When `tick` is due, whatever happens until then."""
+        return self._deadlines.wake_at(now)
 
     def start(self, now: float) -> Step:
         """Begin: find an upstream with room, or queue up for one."""
-        if now >= self._total_deadline:
-            return self._refuse(now, self._timed_out(now))
+        if now >= self._deadlines.total:
+            return self._refuse(now, self._deadlines.error(now))
         try:
-            upstream = self._attempts.begin(now, self._total_deadline)
+            upstream = self._attempts.begin(now, self._deadlines.total)
             return self._open(now, upstream) if upstream else self._queue(now)
         except GatewayError as error:
             return self._refuse(now, error)
@@ -121,10 +120,9 @@ class Relay:
     def feed(self, now: float, data: bytes) -> Step:
         """Bytes of the upstream's answer."""
         assert self._answer
-        if now >= self._total_deadline:
+        if now >= self._deadlines.total:
             return self.tick(now)
-        self._idle = True
-        self._set_deadline(now, self._timeouts.idle_s)
+        self._deadlines.received(now)
         return self._after(now, self._answer.feed(data))
 
     def eof(self, now: float) -> Step:
@@ -137,21 +135,12 @@ class Relay:
         return self._fail(now, error, b"")
 
     def tick(self, now: float) -> Step:
-        """Time has passed: fails when the deadline has, otherwise nothing."""
+        """Time has passed: fails when the deadline has, otherwise a heartbeat may be due."""
         if now < self.deadline:
             return self._heartbeat(now)
         if self._ticket:
             return self.interrupt(now, self._no_room())
-        return self._fail(now, self._timed_out(now), b"")
-
-    def _timed_out(self, now: float) -> UpstreamTimeout:
-        if now >= self._total_deadline:
-            what, seconds = "total", self._timeouts.total_s
-        elif self._idle:
-            what, seconds = "idle", self._timeouts.idle_s
-        else:
-            what, seconds = "first byte", self._timeouts.first_byte_s
-        return UpstreamTimeout(f"the {what} timeout of {seconds:g} s passed")
+        return self._fail(now, self._deadlines.error(now), b"")
 
     def interrupt(self, now: float, error: GatewayError) -> Step:
         """End the answer for a reason of ours, which no other attempt would mend."""
@@ -168,22 +157,24 @@ class Relay:
 
     def _heartbeat(self, now: float) -> Step:
         """A sign of life to a client whose stream is silent; it commits the status."""
-        if now < self._heartbeat_at or self._encoder is None:
+        if self._encoder is None or not self._deadlines.heartbeat_due(now):
             return WAIT
         self._commit_stream(now)
-        self._heartbeat_at = self._next_heartbeat(now)
+        self._deadlines.gave(now)
         return Give(self._encoder.heartbeat())
-
-    def _next_heartbeat(self, now: float) -> float:
-        return now + self._timeouts.heartbeat_s if self._encoder else math.inf
 
     def _answer_for(self, status: int, content_type: str) -> Answer:
         dialect, request = self._dialect, self._request
         if not 200 <= status < 300 or status == 204:
             return ErrorAnswer(dialect, status)
         content = self._service.empty_answer == "error" and request.operation == "chat"
-        if request.stream and "json" not in content_type:
-            return StreamAnswer(dialect, request, self.exchange, hold_empty=content)
+        if self._encoder and "json" not in content_type:
+            return StreamAnswer(
+                dialect.frame_reader(request),
+                self._encoder,
+                self.exchange,
+                hold_empty=content and not self.head,
+            )
         return PlainAnswer(dialect, request, self.exchange, refuse_empty=content)
 
     def _after(self, now: float, out: bytes) -> Step:
@@ -196,7 +187,7 @@ class Relay:
         if not out:
             return WAIT
         self._commit_stream(now)
-        self._heartbeat_at = self._next_heartbeat(now)
+        self._deadlines.gave(now)
         return Give(out)
 
     def _complete(self, now: float, data: bytes) -> Step:
@@ -228,35 +219,45 @@ class Relay:
     def _fail(self, now: float, error: GatewayError, out: bytes) -> Step:
         """Another attempt where that is allowed, else the one terminal error."""
         if self.head or out:
+            return self._rescue(now, error, out)
+        told = self._attempts.fail(now, error)
+        if told is None and now < self._deadlines.total:
+            upstream = self._attempts.again(now, self._deadlines.total)
+            if upstream:
+                return self._open(now, upstream)
+        return self._refuse(now, told or error)
+
+    def _rescue(self, now: float, error: GatewayError, out: bytes) -> Step:
+        """A stream broke: another upstream goes on with it where the pool allows that."""
+        said = self.exchange.transcript
+        if not (said and said.continuable and self._encoder):
             self._attempts.end(now, error)
             return self._break(now, error, out)
         told = self._attempts.fail(now, error)
-        if told is None and now < self._total_deadline:
-            return self._retry(now, error)
-        return self._refuse(now, told or error)
+        upstream = None if told else self._attempts.again(now, self._deadlines.total)
+        if upstream is None:
+            return self._break(now, told or error, out)
+        self._commit_stream(now)
+        self._encoder.resume(said.deltas)
+        self.exchange.rescued = said.deltas
+        way = self._route.pool.rescue
+        call = self._dialect.render_continuation(self._call, said.text, way)
+        return replace(self._open(now, upstream), call=call, data=out)
 
-    def _retry(self, now: float, before: GatewayError) -> Step:
-        try:
-            upstream = self._attempts.begin(now, self._total_deadline)
-        except NoHealthyUpstream:
-            upstream = None
-        return self._open(now, upstream) if upstream else self._refuse(now, before)
-
-    def _open(self, now: float, upstream: Upstream) -> Step:
+    def _open(self, now: float, upstream: Upstream) -> Open:
         self._answer = None
-        self._idle = False
         self.exchange.usage = None
         self.exchange.finish_reasons.clear()
-        self._set_deadline(now, self._timeouts.connect_s + self._timeouts.first_byte_s)
+        self._deadlines.asked(now)
         return Open(upstream, self._call)
 
     def _queue(self, now: float) -> Step:
         """Every upstream is full: wait a little, without holding a thread."""
         if self._timeouts.queue_s <= 0:
             raise self._no_room()
-        self._ticket = self._attempts.wait(now, self._total_deadline)
+        self._ticket = self._attempts.wait(now, self._deadlines.total)
         self._queued_at = now
-        self._set_deadline(now, self._timeouts.queue_s)
+        self._deadlines.queued(now)
         return Queue(self._ticket)
 
     def _leave_queue(self, now: float) -> None:
@@ -288,9 +289,6 @@ class Relay:
         self.exchange.fail(error)
         self.ended = True
         return Finish(rendered[2])
-
-    def _set_deadline(self, now: float, seconds: float) -> None:
-        self.deadline = min(now + seconds, self._total_deadline)
 
 
 def _tracing(exchange: Exchange) -> Headers:

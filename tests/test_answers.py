@@ -13,14 +13,23 @@ from llmwrap.errors import (
     UpstreamProtocolError,
     UpstreamRefusal,
 )
+from llmwrap.exchange import Exchange
 from tests.dialects.streams import new_exchange
 from tests.relay.bench import DONE, ROLE, STOP, TEXT, WHOLE, chunk
 
 REQUEST = Request("chat", "m", stream=True, body={})
 
 
-def _stream(*, hold_empty: bool = False) -> StreamAnswer:
-    return StreamAnswer(OpenAI(), REQUEST, new_exchange(), hold_empty=hold_empty)
+def _stream(
+    exchange: Exchange | None = None, *, hold_empty: bool = False
+) -> StreamAnswer:
+    dialect = OpenAI()
+    return StreamAnswer(
+        dialect.frame_reader(REQUEST),
+        dialect.encoder(REQUEST),
+        exchange or new_exchange(),
+        hold_empty=hold_empty,
+    )
 
 
 def _plain(*, refuse_empty: bool = False) -> PlainAnswer:
@@ -38,7 +47,7 @@ def test_stream_ends_at_done() -> None:
 
 def test_stream_notes_usage_and_reasons_as_they_come() -> None:
     exchange = new_exchange()
-    answer = StreamAnswer(OpenAI(), REQUEST, exchange, hold_empty=False)
+    answer = _stream(exchange)
     answer.feed(chunk({"content": "a"}, usage={"prompt_tokens": 1}))
     assert exchange.usage == Usage(1)
     answer.feed(chunk({}, "length", usage={"prompt_tokens": 1, "completion_tokens": 2}))

@@ -119,7 +119,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(self._error_of(error))
             return
         if not self._complete_head and self._head_bytes > MAX_HEAD_BYTES:
@@ -143,7 +143,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._refuse("the upstream sent more than it was asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self._headers) >= MAX_HEADERS:
+        self._header_count += 1
+        if self._header_count > MAX_HEADERS:
             self._refuse("the upstream's answer has too many headers")
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
@@ -191,6 +192,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._headers = {}
+        self._header_count = 0
         self._head_bytes = 0
         self._interim = 0
         self._complete_head = False
@@ -202,7 +204,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._refusal = text
         raise ValueError(text)
 
-    def _error_of(self, error: httptools.HttpParserError) -> GatewayError:
+    def _error_of(self, error: Exception) -> GatewayError:
         if self._refusal:
             return UpstreamProtocolError(self._refusal)
         if isinstance(error, httptools.HttpParserCallbackError):

@@ -99,6 +99,9 @@ class RelayRun:
             self._start()
             self._client.give(step.data)
         elif isinstance(step, Open):
+            if step.data:
+                self._start()
+                self._client.give(step.data)
             self._drop_connection()
             self._open = step
             self._send(step)

@@ -6,9 +6,7 @@ Flask's own intake (found in the environ under REFUSED), so that it is answered 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from typing import Any, ClassVar
 
 from llmwrap.errors import (
     Draining,
@@ -19,14 +17,15 @@ from llmwrap.errors import (
 )
 from llmwrap.handover import REFUSED
 from llmwrap.server.driver import RelayRun
-from llmwrap.server.protocol import PROTOCOL, ClientProtocol, RelayedAnswer
+from llmwrap.server.protocol import PROTOCOL, ClientProtocol
+from llmwrap.server.relayed import RelayedAnswer
 from llmwrap.server.threads import Threads
 from llmwrap.server.upstreams import Connections
 from llmwrap.server.wsgi_call import Answer, WsgiApp, call_wsgi, environ_of
 from llmwrap.settings.values import Server
 
-BODY_S = 60.0
-"""How long a whole body may take to arrive."""
+_CLOSE = (("Connection", "close"),)
+"""With a refusal whose request's body is not read to its end."""
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -36,6 +35,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Front:
     """One worker's ASGI application; lives in one event loop."""
 
+    BODY_S: ClassVar[float] = 60.0
+    """How long a whole body may take to arrive."""
+
     def __init__(
         self, app: WsgiApp, limits: Server, threads: Threads, connections: Connections
     ) -> None:
@@ -44,6 +46,7 @@ class Front:
         self._threads = threads
         self._connections = connections
         self._runs: set[RelayRun] = set()
+        self._reading: set[asyncio.Timeout] = set()
         self._buffered = 0
         self._busy = 0
         self._draining = False
@@ -71,6 +74,8 @@ class Front:
     def drain(self) -> None:
         """End every running answer with its terminal error, and every new one at once."""
         self._draining = True
+        for deadline in self._reading:
+            deadline.reschedule(asyncio.get_running_loop().time())
         for run in tuple(self._runs):
             run.interrupt(_draining())
 
@@ -80,8 +85,12 @@ class Front:
         self._threads.stop(timeout_s)
 
     def _refusal(self) -> GatewayError | None:
+        if self._draining:
+            return _draining()
         if self._busy > self._limits.max_connections:
-            return Overloaded("too many requests in progress", retry_after_s=1)
+            return Overloaded(
+                "too many requests in progress", retry_after_s=1, headers=_CLOSE
+            )
         return None
 
     async def _answer(
@@ -116,8 +125,9 @@ class Front:
 
     async def _relay(self, answer: Answer, scope: Scope) -> None:
         protocol: ClientProtocol = scope[PROTOCOL]
-        cycle: RequestResponseCycle = protocol.cycle
+        cycle = protocol.answering
         assert answer.relay
+        assert cycle
         client = RelayedAnswer(protocol, cycle, answer.headers)
         run = RelayRun(answer.relay, client, self._connections)
         if cycle.disconnected:
@@ -137,49 +147,54 @@ class Front:
 
     async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body; a GatewayError over a limit or past its deadline."""
-        limit = self._limits.max_body_bytes
-        declared = _declared_length(scope)
-        if declared > limit:
-            raise RequestTooLarge(
-                f"the body is over the limit of {limit} bytes",
-                headers=(("Connection", "close"),),
-            )
+        if _declared_length(scope) > self._limits.max_body_bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self.BODY_S) as deadline:
+                self._reading.add(deadline)
+                return await self._collect(receive)
+        except TimeoutError as error:
+            if self._draining:
+                raise _draining() from error
+            raise RequestTimeout(
+                f"the body took longer than {self.BODY_S:g} s", headers=_CLOSE
+            ) from error
+        finally:
+            self._reading.discard(deadline)
+
+    async def _collect(self, receive: Receive) -> bytes:
+        """The body; what has come counts as buffered, unless this raises."""
         parts: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(BODY_S):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Gone
-                    data: bytes = message["body"]
-                    size += len(data)
-                    self._buffered += len(data)
-                    self._check_size(size, limit)
-                    parts.append(data)
-                    if not message["more_body"]:
-                        return b"".join(parts)
-        except TimeoutError as error:
-            raise RequestTimeout(
-                f"the body took longer than {BODY_S:g} s",
-                headers=(("Connection", "close"),),
-            ) from error
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Gone
+                data: bytes = message["body"]
+                size += len(data)
+                self._buffered += len(data)
+                self._check_size(size)
+                parts.append(data)
+                if not message["more_body"]:
+                    return b"".join(parts)
         except BaseException:
             self._buffered -= size
             raise
 
-    def _check_size(self, size: int, limit: int) -> None:
-        if size > limit:
-            raise RequestTooLarge(
-                f"the body is over the limit of {limit} bytes",
-                headers=(("Connection", "close"),),
-            )
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.max_body_bytes:
+            raise self._too_large()
         if self._buffered > self._limits.max_buffered_bytes:
             raise Overloaded(
-                "too many bodies are being read",
-                retry_after_s=1,
-                headers=(("Connection", "close"),),
+                "too many bodies are being read", retry_after_s=1, headers=_CLOSE
             )
+
+    def _too_large(self) -> RequestTooLarge:
+        limit = self._limits.max_body_bytes
+        return RequestTooLarge(
+            f"the body is over the limit of {limit} bytes", headers=_CLOSE
+        )
 
 
 class _Gone(Exception):
@@ -206,4 +221,4 @@ def _declared_length(scope: Scope) -> int:
 
 
 def _draining() -> Draining:
-    return Draining("this server is stopping", retry_after_s=1)
+    return Draining("this server is stopping", retry_after_s=1, headers=_CLOSE)

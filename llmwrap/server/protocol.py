@@ -1,11 +1,11 @@
-"""uvicorn's HTTP protocol with what it leaves open: limits and deadlines on heads, errors in
-JSON, readers that stall, and relayed answers written straight to the transport.
+"""uvicorn's HTTP protocol with what it leaves open: limits and deadlines on heads, doubtful
+requests, errors in JSON, refusals in their turn, readers that stall.
 
-uvicorn 0.54; `HttpToolsProtocol` and its `RequestResponseCycle` are subclassed and read here only.
+uvicorn 0.54; its `HttpToolsProtocol` is subclassed here only.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import (
@@ -14,51 +14,71 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from llmwrap.relay import Relay
 from llmwrap.server.driver import RelayRun
+from llmwrap.server.request_heads import fault_of
 
 PROTOCOL = "llmwrap.protocol"
 """Where the front finds the connection in an ASGI scope."""
-
-HEAD_S = 10.0
-"""How long a head may take, from its first byte (or from the connection) on."""
-
-STALL_S = 60.0
-"""How long a client may read nothing before it counts as gone."""
 
 MAX_LINE_BYTES = 8_190
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 65_536
 
+MAX_CHUNK_OVERHEAD = 8
+"""Bytes that may come for one byte of a body: `1 CR LF x CR LF` are six."""
+
+_CODES = {408: "request_timeout"}
+
 
 class ClientProtocol(HttpToolsProtocol):
     """One client connection."""
 
+    HEAD_S: ClassVar[float] = 10.0
+    """How long a head may take, from its first byte (or from the connection) on."""
+
+    STALL_S: ClassVar[float] = 60.0
+    """How long a client may read nothing before it counts as gone."""
+
+    LAST_HEAD_S: ClassVar[float] = 1.0
+    """How long a stopping server waits for the head that a connection owes."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.run: RelayRun | None = None
+        self.answering: RequestResponseCycle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._in_body = False
+        self._stopping = False
+        self._field_bytes = 0
+        self._message_bytes = 0
+        self._body_bytes = 0
         self._refusal = (400, "the request is no valid HTTP")
+        self._refused = False
 
-    # Heads: limits and a deadline.
+    # Requests: limits, and a deadline for their heads.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_head()
+        self._expect_head(self.HEAD_S)
 
     def data_received(self, data: bytes) -> None:
         if self.parser is None:
             return
+        if self._head_timer is None and not self._in_body:
+            self._expect_head(self.HEAD_S)
+        message = self.scope
         super().data_received(data)
+        if self.scope is message:
+            self._message_bytes += len(data)
+            self._check_size()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._field_bytes = self._message_bytes = self._body_bytes = 0
         self.scope[PROTOCOL] = self  # type: ignore[literal-required]
         if self._head_timer is None:
-            self._expect_head()
+            self._expect_head(self.HEAD_S)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -66,28 +86,72 @@ class ClientProtocol(HttpToolsProtocol):
             self._refuse(414, f"the request line is over {MAX_LINE_BYTES} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_body:
+            return  # a trailer is no header
         super().on_header(name, value)
-        self._head_bytes += len(name) + len(value)
-        if len(self.headers) > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
+        self._field_bytes += len(name) + len(value)
+        if len(self.headers) > MAX_HEADERS or self._field_bytes > MAX_HEAD_BYTES:
             self._refuse(431, "the request has too many headers")
 
     def on_headers_complete(self) -> None:
+        self._end_head_timer()
+        version = self.parser.get_http_version()
+        if fault := fault_of(version, self.headers):
+            self._refuse(*fault)
+        if version == "1.0":
+            self.expect_100_continue = False  # RFC 9110, section 10.1.1
+        super().on_headers_complete()
+        self._in_body = True
+        if self._stopping:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server stops: what has begun is answered, then the connection closes."""
+        if self._head_timer is None or self._answer_due:
+            super().shutdown()
+            return
+        # A client that has just connected cannot know, and must not lose its request.
+        self._stopping = True
+        self._end_head_timer()
+        self._expect_head(self.LAST_HEAD_S)
+
+    def _expect_head(self, timeout_s: float) -> None:
+        self._head_timer = self.loop.call_later(timeout_s, self._head_late)
+
+    def _end_head_timer(self) -> None:
         if self._head_timer:
             self._head_timer.cancel()
             self._head_timer = None
-        super().on_headers_complete()
-
-    def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_S, self._head_late)
 
     def _head_late(self) -> None:
         self._head_timer = None
-        if not self.transport.is_closing():
-            if self.headers is None:
-                self.transport.close()
-                return
-            self._refusal = (408, "the request took too long to arrive")
+        if self.headers is None:
+            self.transport.close()
+            return
+        self._refusal = (408, "the request took too long to arrive")
+        self.send_400_response("")
+
+    def _check_size(self) -> None:
+        """Bound what the parser keeps: a field without end, in the head or in a trailer."""
+        bound = MAX_HEAD_BYTES + MAX_CHUNK_OVERHEAD * self._body_bytes
+        if self._message_bytes > bound and self.parser:
+            status = 400 if self._in_body else 431
+            self._refusal = (status, f"a field of the request is over {bound} bytes")
             self.send_400_response("")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """HTTP/1.1 stays; what came behind the request may be of the other protocol."""
+        self.cycle.keep_alive = False
+
+    # Refusals, which never reach Flask.
 
     def _refuse(self, status: int, message: str) -> None:
         """Leave the parser; `send_400_response` answers."""
@@ -95,28 +159,69 @@ class ClientProtocol(HttpToolsProtocol):
         raise ValueError(message)
 
     def send_400_response(self, msg: str) -> None:
-        """The answer to what never reaches Flask, in JSON; then the connection closes."""
+        """Refuse what came last, read no more, and close: after the answers that are due."""
+        self.parser = None  # type: ignore[assignment]
+        self._end_head_timer()
+        broken = self.cycle if self._in_body else None
+        if broken and broken.response_started:
+            self.transport.close()
+        elif broken and broken is self.answering:
+            self._write_refusal()
+        else:
+            if broken:
+                self.pipeline.popleft()  # the newest stands there
+            self._refused = True
+            self._refuse_in_turn()
+
+    def _refuse_in_turn(self) -> None:
+        if self._refused and not self._answer_due:
+            self._write_refusal()
+
+    @property
+    def _answer_due(self) -> bool:
+        return self.answering is not None and not self.answering.response_complete
+
+    def _write_refusal(self) -> None:
+        if self.transport.is_closing():
+            return
         status, message = self._refusal
         error = {
             "message": message,
             "type": "invalid_request_error",
             "param": None,
-            "code": {408: "request_timeout"}.get(status, "invalid_request"),
+            "code": _CODES.get(status, "invalid_request"),
         }
         body = orjson.dumps({"error": error, "detail": message})
+        date = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
         self.transport.write(
-            STATUS_LINE[status] + b"content-type: application/json\r\n"
+            STATUS_LINE[status] + b"".join(date) + b"content-type: application/json\r\n"
             b"x-llmwrap-fault: caller\r\nconnection: close\r\n"
             b"content-length: %d\r\n\r\n" % len(body) + body
         )
+        self._leave()
         self.transport.close()
 
-    # The relay that runs on this connection.
+    # The answer on this connection, and the relay that makes it.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._refuse_in_turn()
+
+    def _leave(self) -> None:
+        """Nobody reads the answer in progress any more; uvicorn tells only the newest cycle."""
+        if self._answer_due and self.answering:
+            self.answering.disconnected = True
+            self.answering.message_event.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._head_timer, self._stall_timer):
-            if timer:
-                timer.cancel()
+        self._end_head_timer()
+        if self._stall_timer:
+            self._stall_timer.cancel()
+        self._leave()
         super().connection_lost(exc)
         if self.run:
             self.run.client_gone()
@@ -125,7 +230,7 @@ class ClientProtocol(HttpToolsProtocol):
         super().pause_writing()
         if self.run:
             self.run.pause()
-        self._stall_timer = self.loop.call_later(STALL_S, self.transport.abort)
+        self._stall_timer = self.loop.call_later(self.STALL_S, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -134,67 +239,3 @@ class ClientProtocol(HttpToolsProtocol):
             self._stall_timer = None
         if self.run:
             self.run.resume()
-
-
-class RelayedAnswer:
-    """Writes one relayed answer to its client; `headers` are what Flask adds to the relay's."""
-
-    def __init__(
-        self,
-        protocol: ClientProtocol,
-        cycle: RequestResponseCycle,
-        headers: list[tuple[bytes, bytes]],
-    ) -> None:
-        self._protocol = protocol
-        self._cycle = cycle
-        self._headers = headers
-        self._head = b""
-        self._chunked = False
-
-    def start(self, relay: Relay) -> None:
-        """Make the head; it is written together with the first bytes."""
-        assert relay.head
-        cycle = self._cycle
-        cycle.response_started = True
-        told = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in relay.head.headers
-        ]
-        names = {name for name, _ in told}
-        added = [pair for pair in self._headers if pair[0] not in names]
-        lines = [STATUS_LINE[relay.head.status]]
-        for name, value in (*cycle.default_headers, *told, *added):
-            lines.append(b"%b: %b\r\n" % (name, value))
-        if relay.head.streamed:
-            self._chunked = cycle.scope["http_version"] == "1.1"
-            if self._chunked:
-                lines.append(b"transfer-encoding: chunked\r\n")
-            else:
-                cycle.keep_alive = False
-        if not cycle.keep_alive:
-            lines.append(b"connection: close\r\n")
-        self._head = b"".join([*lines, b"\r\n"])
-
-    def give(self, data: bytes) -> None:
-        """Write `data` (not empty), the head before it if it has not left."""
-        if self._cycle.disconnected:
-            return
-        head, self._head = self._head, b""
-        if self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
-        self._protocol.transport.write(head + data if head else data)
-
-    def finish(self, data: bytes) -> None:
-        """Write the last bytes, and let the connection take its next request."""
-        cycle = self._cycle
-        if cycle.disconnected:
-            return
-        head, self._head = self._head, b""
-        if self._chunked:
-            data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + b"0\r\n\r\n"
-        self._protocol.transport.write(head + data)
-        cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self._protocol.transport.close()
-        cycle.on_response()

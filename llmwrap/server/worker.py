@@ -36,10 +36,15 @@ class RelayServer(Server):
         self._parent = os.getppid()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal asks to stop."""
+        """A signal asks to stop.
+
+        uvicorn would keep the signal and die of it in the end, past gunicorn's `worker_exit`.
+        """
         if sig != signal.SIGTERM:
             self._grace_s = 0
-        super().handle_exit(sig, frame)
+            if self.should_exit:
+                asyncio.get_running_loop().call_soon_threadsafe(self._front.drain)
+        self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to stop; without a master there is nobody to stop us."""
@@ -69,13 +74,15 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
         "proxy_headers": False,
     }
 
+    FRONT: ClassVar[type[Front]] = Front
+
     async def _serve(self) -> None:
         gateway: Gateway = self.wsgi.extensions["llmwrap"]
         settings = gateway.settings
         threads = Threads(settings.server.threads)
         threads.start()
         connections = Connections(settings.timeouts.connect_s)
-        front = Front(self.wsgi, settings.server, threads, connections)
+        front = self.FRONT(self.wsgi, settings.server, threads, connections)
         self.config.app = front
         grace_s = max(0.0, self.cfg.graceful_timeout - DRAIN_BEFORE_S)
         server = RelayServer(self.config, front, grace_s)

@@ -13,6 +13,11 @@ BOUND = 1.25
 """An upstream with more than this share of the mean load passes its conversations on."""
 
 
+def conversation_key(model: str, told: bytes) -> bytes:
+    """What keeps a conversation together: its model, and its name or its beginning."""
+    return hashlib.sha256(model.encode() + b"\0" + told).digest()
+
+
 def by_affinity(upstreams: Sequence[Upstream], key: bytes) -> tuple[Upstream, ...]:
     """`upstreams` in the order in which `key` prefers them."""
     return tuple(sorted(upstreams, key=lambda each: _score(each, key), reverse=True))

@@ -4,6 +4,7 @@
 netrc, no decompression, no retries of its own. One connection pool per upstream.
 """
 
+import ssl
 import threading
 import time
 from contextlib import suppress
@@ -72,6 +73,20 @@ class OpenAnswer:
             sock.settimeout(max(timeout_s, 0.001))
 
 
+class _Adapter(HTTPAdapter):
+    """One upstream's connections; who is trusted in TLS is up to `tls` alone."""
+
+    def __init__(self, tls: ssl.SSLContext | None, most_kept: int) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=1, pool_maxsize=most_kept, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **options)
+
+    def cert_verify(self, *args: Any) -> None:
+        """Add nothing to the context: `requests` would trust its own list instead."""
+
+
 class UpstreamClient:
     """Opens calls; thread-safe. Make it after a fork: sockets are not shared by processes."""
 
@@ -79,6 +94,7 @@ class UpstreamClient:
         self._timeouts = timeouts
         self._max_connections = max_connections
         self._adapters: dict[str, HTTPAdapter] = {}
+        self._tls: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
     def open(self, upstream: Upstream, call: Call) -> OpenAnswer:
@@ -141,14 +157,15 @@ class UpstreamClient:
         if adapter is None:
             with self._lock:
                 adapter = self._adapters.setdefault(
-                    upstream.name,
-                    HTTPAdapter(
-                        pool_connections=1,
-                        pool_maxsize=self._max_connections,
-                        max_retries=0,
-                    ),
+                    upstream.name, self._new_adapter(upstream)
                 )
         return adapter
+
+    def _new_adapter(self, upstream: Upstream) -> HTTPAdapter:
+        """It trusts the system's authorities (`SSL_CERT_FILE`), as the event loop does."""
+        if upstream.url.startswith("https:") and self._tls is None:
+            self._tls = ssl.create_default_context()
+        return _Adapter(self._tls, self._max_connections)
 
 
 def _prepare(upstream: Upstream, call: Call) -> requests.PreparedRequest:

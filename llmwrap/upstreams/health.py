@@ -39,7 +39,9 @@ class Health:
         self._in_a_row = 0
         self._times_ejected = 0
         self._ejected_until: float | None = None
-        self._probe: tuple[float, float] | None = None  # its beginning, its deadline
+        self._begun = 0
+        self._probe: int | None = None
+        self._probe_until = 0.0
         self._probes_passed = 0
         self._resting_until = 0.0
 
@@ -58,37 +60,39 @@ class Health:
         at = self._resting_until
         if self._ejected_until is not None:
             at = max(at, self._ejected_until)
-            if self._probe and now < self._probe[1]:
-                at = max(at, self._probe[1])
+            if self._probe is not None and now < self._probe_until:
+                at = max(at, self._probe_until)
         return at
 
-    def begin(self, now: float, deadline: float) -> None:
-        """An attempt begins; half-open, it is the one probe until `deadline`."""
+    def begin(self, now: float, deadline: float) -> int:
+        """An attempt begins; its number. Half-open, it is the one probe until `deadline`."""
+        self._begun += 1
         if self.state(now) == "half_open":
-            self._probe = now, deadline
+            self._probe, self._probe_until = self._begun, deadline
+        return self._begun
 
-    def succeed(self, now: float, began: float) -> None:
-        """The attempt of `began` went well. One from before the ejection is no probe."""
+    def succeed(self, now: float, attempt: int) -> None:
+        """An attempt went well. One that began before the ejection is no probe."""
         self._note(now, failed=False)
         self._in_a_row = 0
-        if self._end_probe(began):
+        if self._end_probe(attempt):
             self._probes_passed += 1
             if self._probes_passed >= PROBES_TO_CLOSE:
                 self._ejected_until = None
                 self._times_ejected = 0
                 self._recent.clear()
 
-    def fail(self, now: float, began: float) -> bool:
-        """The attempt of `began` failed, the upstream's fault; whether it is time to eject."""
+    def fail(self, now: float, attempt: int) -> bool:
+        """An attempt failed by the upstream's fault; whether it is time for an ejection."""
         self._note(now, failed=True)
         self._in_a_row += 1
         if self._ejected_until is not None:
-            return self._end_probe(began)
+            return self._end_probe(attempt)
         return self._in_a_row >= FAILURES_IN_A_ROW or self._often_failed(now)
 
-    def leave(self, began: float) -> None:
-        """The attempt of `began` says nothing about the upstream; another may be the probe."""
-        self._end_probe(began)
+    def leave(self, attempt: int) -> None:
+        """An attempt ended that says nothing about the upstream; another may be the probe."""
+        self._end_probe(attempt)
 
     def eject(self, now: float) -> None:
         """Out, longer each time."""
@@ -115,9 +119,9 @@ class Health:
         recent = [failed for at, failed in self._recent if now - at <= WINDOW_S]
         return len(recent) >= WINDOW_LEAST and 2 * sum(recent) >= len(recent)
 
-    def _end_probe(self, began: float) -> bool:
-        """Whether the attempt of `began` was the probe, which is over then."""
-        if self._probe is None or self._probe[0] != began:
+    def _end_probe(self, attempt: int) -> bool:
+        """Whether `attempt` was the probe, which is over then."""
+        if self._probe != attempt:
             return False
         self._probe = None
         return True

@@ -26,11 +26,11 @@ _LEAST_RETRY_AFTER_S = 1.0
 class Lease:
     """One held slot on one upstream; the holder releases it, once or more often."""
 
-    __slots__ = ("_pool", "began", "upstream")
+    __slots__ = ("_pool", "attempt", "upstream")
 
-    def __init__(self, upstream: Upstream, pool: "Pool", began: float) -> None:
+    def __init__(self, upstream: Upstream, pool: "Pool", attempt: int) -> None:
         self.upstream = upstream
-        self.began = began
+        self.attempt = attempt
         self._pool: Pool | None = pool
 
     def release(
@@ -184,17 +184,17 @@ class Pool:
     ) -> None:
         upstream, health = lease.upstream, lease.upstream.health
         if ending == "served":
-            health.succeed(now, lease.began)
+            health.succeed(now, lease.attempt)
             return
         if ending == "left":
-            health.leave(lease.began)
+            health.leave(lease.attempt)
             return
         rule = rule_of(ending)
         if rule.rest_s and (rest_s or len(self.upstreams) > 1):
             health.rest(now + (rest_s or rule.rest_s))
         if not rule.counts:
-            health.leave(lease.began)
-        elif health.fail(now, lease.began) and self._may_eject(upstream, now):
+            health.leave(lease.attempt)
+        elif health.fail(now, lease.attempt) and self._may_eject(upstream, now):
             health.eject(now)
             upstream.ask_soon.set()
             log.warning(
@@ -213,8 +213,7 @@ class Pool:
 
     def _take(self, upstream: Upstream, now: float, deadline: float) -> Lease:
         upstream.in_flight += 1
-        upstream.health.begin(now, deadline)
-        return Lease(upstream, self, now)
+        return Lease(upstream, self, upstream.health.begin(now, deadline))
 
     def _none_left(self, serving: Sequence[Upstream], now: float) -> NoHealthyUpstream:
         back = (each.health.returns_at(now) for each in serving if not each.draining)

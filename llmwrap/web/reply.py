@@ -7,13 +7,14 @@ neither a client that left nor the time for a heartbeat.
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from flask import Response
 
 from llmwrap.errors import GatewayError, UpstreamTimeout
 from llmwrap.gateway import Gateway
 from llmwrap.relay import Relay
-from llmwrap.steps import Finish, Give, Open, Queue, Step, Wait
+from llmwrap.steps import WAIT, Finish, Give, Open, Queue, Step, Wait
 from llmwrap.upstreams.client import OpenAnswer
 from llmwrap.upstreams.retry_after import read_retry_after
 
@@ -26,6 +27,7 @@ class Driver:
         self._gateway = gateway
         self._clock = gateway.clock
         self._answer: OpenAnswer | None = None
+        self._next: Step = WAIT
 
     def respond(self) -> Response:
         """The response, as soon as its first bytes are there."""
@@ -56,14 +58,19 @@ class Driver:
         self._gateway.finish(relay.exchange)
 
     def _rest(self, step: Give | Finish) -> Iterator[bytes]:
-        yield step.data
-        while not isinstance(step, Finish):
-            step = self._advance(Wait())
-            yield step.data
+        given = step
+        yield given.data
+        while not isinstance(given, Finish):
+            following, self._next = self._next, WAIT
+            given = self._advance(following)
+            yield given.data
 
     def _advance(self, step: Step) -> Give | Finish:
         """Do what the relay says until there is something for the client."""
         while True:
+            if isinstance(step, Open) and step.data:
+                self._next = replace(step, data=b"")
+                return Give(step.data)
             if isinstance(step, Open):
                 step = self._open(step)
             elif isinstance(step, Queue):

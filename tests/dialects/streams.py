@@ -72,7 +72,12 @@ def new_exchange() -> Exchange:
 def run_stream(request: Request, pieces: Iterable[bytes]) -> Told:
     """Feed `pieces` as the relay does: until the answer has ended or failed."""
     dialect, exchange = _Dialect(), new_exchange()
-    answer = StreamAnswer(dialect, request, exchange, hold_empty=False)
+    answer = StreamAnswer(
+        dialect.frame_reader(request),
+        dialect.encoder(request),
+        exchange,
+        hold_empty=False,
+    )
     sent = []
     for piece in pieces:
         sent.append(answer.feed(piece))
