@@ -205,6 +205,7 @@ class PoolSchema(Section):
     default_model = Text()
     aliases = TextTable(Text("the name of a model", bool))
     inject_defaults = Flag()
+    rescue = choice(values.PoolSettings, "rescue")
 
 
 class ServiceSchema(Section):
