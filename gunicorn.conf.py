@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 from llmwrap.auth.signing_key import SigningKeyError
-from llmwrap.cli.process import PID_FILE
 from llmwrap.logs import logging_config
 from llmwrap.settings import SettingsError
-from llmwrap.startup import load_for_start, start_banner
+from llmwrap.startup import PID_FILE, load_for_start, start_banner
 
 try:
     _loaded = load_for_start(os.environ)

@@ -110,9 +110,14 @@ class Attempts:
             return error
         return None
 
+    @property
+    def _routed_everywhere(self) -> bool:
+        """Whether a 404 can only be about the model: every server has these operations."""
+        return self._exchange.operation in ("chat", "embeddings")
+
     def _learn(self, upstream: Upstream, error: GatewayError, now: float) -> None:
         """What an error says about other upstreams, or other requests."""
-        if isinstance(error, UpstreamModelMissing):
+        if isinstance(error, UpstreamModelMissing) and self._routed_everywhere:
             upstream.lacks(self._route.upstream_model, now + ABSENT_S)
         elif isinstance(error, UpstreamAuthFailed):
             # Whoever is called with the same key would refuse it too.

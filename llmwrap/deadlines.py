@@ -2,7 +2,7 @@
 
 import math
 
-from llmwrap.errors import UpstreamTimeout
+from llmwrap.errors import UpstreamOverran, UpstreamTimeout
 from llmwrap.settings.values import Timeouts
 
 
@@ -51,8 +51,10 @@ class Deadlines:
     def error(self, now: float) -> UpstreamTimeout:
         """Which deadline has passed."""
         if now >= self.total:
-            what, seconds = "total", self._timeouts.total_s
-        elif self._idle:
+            return UpstreamOverran(
+                f"the total timeout of {self._timeouts.total_s:g} s passed"
+            )
+        if self._idle:
             what, seconds = "idle", self._timeouts.idle_s
         else:
             what, seconds = "first byte", self._timeouts.first_byte_s

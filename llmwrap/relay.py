@@ -20,6 +20,7 @@ from llmwrap.errors import (
     ModelNotFound,
     Overloaded,
     UpstreamModelMissing,
+    UpstreamOverran,
     UpstreamProtocolError,
     UpstreamTimeout,
 )
@@ -45,6 +46,7 @@ class Terms:
 
 _OUTCOMES: dict[type[GatewayError], Outcome] = {
     UpstreamTimeout: "gateway_timeout",
+    UpstreamOverran: "gateway_timeout",
     Draining: "drained",
 }
 """How an answer that had begun came to its end; all else is the upstream's doing."""

@@ -1,5 +1,6 @@
 """Where a model name leads, on each service, with what the upstreams have listed."""
 
+import math
 from typing import Any
 
 import pytest
@@ -60,6 +61,26 @@ def test_once_one_has_listed_only_those_that_list_it_serve() -> None:
     assert found.resolve(scope(), "n", "chat").upstreams == (c,)
     with pytest.raises(ModelNotFound):
         found.resolve(scope(), "x", "chat")
+
+
+def test_upstream_that_lacks_the_model_is_left_out_though_it_listed_it() -> None:
+    a, b = make_upstream("a"), make_upstream("b")
+    a.lacks("m", math.inf)
+    found, _ = router({"a": models("m", "n"), "b": models("m")}, make_pool(a, b))
+    assert found.resolve(scope(), "m", "chat").upstreams == (b,)
+    assert found.resolve(scope(), "n", "chat").upstreams == (a,)
+
+
+def test_lack_of_one_is_no_list_of_the_others() -> None:
+    """Nobody has listed anything: the other upstreams may well have the model."""
+    a, b = make_upstream("a"), make_upstream("b")
+    a.lacks("m", math.inf)
+    found, _ = router({}, make_pool(a, b))
+    assert found.resolve(scope(), "m", "chat").upstreams == (b,)
+    assert found.resolve(scope(), "n", "chat").upstreams == (a, b)
+    b.lacks("m", math.inf)
+    with pytest.raises(ModelNotFound):
+        found.resolve(scope(), "m", "chat")
 
 
 def test_static_list_counts_as_listed() -> None:

@@ -25,6 +25,7 @@
     |  |- UpstreamAuthFailed  502                         upstream_auth_failed
     |  |- UpstreamModelMissing 404 invalid_request_error  model_not_found
     |  |- UpstreamTimeout     504                         upstream_timeout
+    |  |  |- UpstreamOverran  504                         upstream_timeout
     |  |- UpstreamSlow        504                         upstream_timeout
     |  |- ModelLoading        503                         model_loading
     |  |- UpstreamNotReady    503                         overloaded
@@ -80,6 +81,7 @@ from llmwrap.errors.upstream import (
     UpstreamMute,
     UpstreamNotReady,
     UpstreamOverloaded,
+    UpstreamOverran,
     UpstreamProtocolError,
     UpstreamRateLimited,
     UpstreamRedirected,
@@ -121,6 +123,7 @@ __all__ = [
     "UpstreamMute",
     "UpstreamNotReady",
     "UpstreamOverloaded",
+    "UpstreamOverran",
     "UpstreamProtocolError",
     "UpstreamRateLimited",
     "UpstreamRedirected",

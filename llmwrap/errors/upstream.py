@@ -76,6 +76,10 @@ class UpstreamTimeout(UpstreamError):
     code = "upstream_timeout"
 
 
+class UpstreamOverran(UpstreamTimeout):
+    """The answer took longer than a request may; the upstream did nothing wrong."""
+
+
 class ModelLoading(UpstreamError):
     """The upstream is up, its model is not yet."""
 

@@ -79,6 +79,11 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether any byte of the current answer has come."""
         return self._head_bytes > 0
 
+    @property
+    def held_back(self) -> bool:
+        """Whether an answer has begun that is not read now, because its reader is slow."""
+        return self._paused and self._complete_head
+
     def detach(self) -> None:
         """Nobody listens any more: reuse the connection if the answer ends soon, else cut it."""
         self._handler = None

@@ -6,6 +6,7 @@ Flask's own intake (found in the environ under REFUSED), so that it is answered 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from llmwrap.errors import (
@@ -24,9 +25,6 @@ from llmwrap.server.upstreams import Connections
 from llmwrap.server.wsgi_call import Answer, WsgiApp, call_wsgi, environ_of
 from llmwrap.settings.values import Server
 
-_CLOSE = (("Connection", "close"),)
-"""With a refusal whose request's body is not read to its end."""
-
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -37,6 +35,9 @@ class Front:
 
     BODY_S: ClassVar[float] = 60.0
     """How long a whole body may take to arrive."""
+
+    LINGER_S: ClassVar[float] = 1.0
+    """How long the rest of a refused body is read, and thrown away."""
 
     def __init__(
         self, app: WsgiApp, limits: Server, threads: Threads, connections: Connections
@@ -65,6 +66,8 @@ class Front:
         except _Gone:
             self._busy -= 1
             return
+        if refused:
+            send = _lingering(receive, send, self.LINGER_S)
         try:
             await self._answer(scope, body, refused, send)
         finally:
@@ -87,10 +90,8 @@ class Front:
     def _refusal(self) -> GatewayError | None:
         if self._draining:
             return _draining()
-        if self._busy > self._limits.max_connections:
-            return Overloaded(
-                "too many requests in progress", retry_after_s=1, headers=_CLOSE
-            )
+        if self._busy - len(self._runs) > self._limits.max_connections:
+            return Overloaded("too many requests in progress", retry_after_s=1)
         return None
 
     async def _answer(
@@ -99,6 +100,7 @@ class Front:
         environ = environ_of(scope, body)
         if refused:
             environ[REFUSED] = refused
+            _close_after(scope)
         answer = await self._ask_flask(environ)
         try:
             if answer.relay:
@@ -128,6 +130,7 @@ class Front:
         cycle = protocol.answering
         assert answer.relay
         assert cycle
+        await protocol.flow.drain()  # a client that has not read its last answer waits
         client = RelayedAnswer(protocol, cycle, answer.headers)
         run = RelayRun(answer.relay, client, self._connections)
         if cycle.disconnected:
@@ -138,10 +141,13 @@ class Front:
         try:
             if self._draining:
                 run.interrupt(_draining())
+            elif len(self._runs) > self._limits.max_connections:
+                run.interrupt(_full())
             else:
                 run.begin()
             await run.done
         finally:
+            run.client_gone()  # whatever went wrong, nothing stays open or leased
             self._runs.discard(run)
             protocol.run = None
 
@@ -157,7 +163,7 @@ class Front:
             if self._draining:
                 raise _draining() from error
             raise RequestTimeout(
-                f"the body took longer than {self.BODY_S:g} s", headers=_CLOSE
+                f"the body took longer than {self.BODY_S:g} s"
             ) from error
         finally:
             self._reading.discard(deadline)
@@ -186,15 +192,11 @@ class Front:
         if size > self._limits.max_body_bytes:
             raise self._too_large()
         if self._buffered > self._limits.max_buffered_bytes:
-            raise Overloaded(
-                "too many bodies are being read", retry_after_s=1, headers=_CLOSE
-            )
+            raise Overloaded("too many bodies are being read", retry_after_s=1)
 
     def _too_large(self) -> RequestTooLarge:
         limit = self._limits.max_body_bytes
-        return RequestTooLarge(
-            f"the body is over the limit of {limit} bytes", headers=_CLOSE
-        )
+        return RequestTooLarge(f"the body is over the limit of {limit} bytes")
 
 
 class _Gone(Exception):
@@ -213,6 +215,34 @@ async def _send_plain(answer: Answer, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def _lingering(receive: Receive, send: Send, timeout_s: float) -> Send:
+    """`send`, which reads on for a while before the connection closes.
+
+    Closing it with bytes unread would reset it, and a client that still sends would lose the
+    answer (RFC 9112, section 9.6).
+    """
+
+    async def send_and_linger(message: dict[str, Any]) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send(message | {"more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while (await receive()).get("more_body"):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
+
+    return send_and_linger
+
+
+def _close_after(scope: Scope) -> None:
+    """The body was not read to its end, so no next request can be told from it."""
+    protocol: ClientProtocol = scope[PROTOCOL]
+    assert protocol.answering
+    protocol.answering.keep_alive = False
+
+
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length":
@@ -220,5 +250,10 @@ def _declared_length(scope: Scope) -> int:
     return 0
 
 
+def _full() -> Overloaded:
+    """Of answers, not of requests: probes and sign-ins are served beside any number of them."""
+    return Overloaded("too many answers in progress", retry_after_s=1)
+
+
 def _draining() -> Draining:
-    return Draining("this server is stopping", retry_after_s=1, headers=_CLOSE)
+    return Draining("this server is stopping", retry_after_s=1)

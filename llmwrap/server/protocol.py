@@ -111,6 +111,8 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        if not self.parser.should_keep_alive():
+            self.cycle.keep_alive = False  # llhttp heeds a trailer that says so
         super().on_message_complete()
 
     def shutdown(self) -> None:

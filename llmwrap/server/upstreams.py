@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from llmwrap.dialects.base import Call, Headers
 from llmwrap.errors import UpstreamUnreachable
 from llmwrap.server.connection import UpstreamConnection
+from llmwrap.upstreams.client import no_connection
 from llmwrap.upstreams.upstream import Upstream
 
 MAX_IDLE = 64
@@ -57,7 +58,10 @@ class Connections:
         return None
 
     async def connect(self, upstream: Upstream) -> UpstreamConnection:
-        """A new connection; UpstreamUnreachable when none is there in time."""
+        """A new connection; UpstreamUnreachable when none is there in time.
+
+        Overloaded when this process has no socket left.
+        """
         address = self._address(upstream)
         loop = asyncio.get_running_loop()
         try:
@@ -73,7 +77,7 @@ class Connections:
                 "the upstream did not accept a connection"
             ) from error
         except (OSError, UnicodeError) as error:
-            raise UpstreamUnreachable("the upstream cannot be reached") from error
+            raise no_connection(error) from error
         return connection
 
     def request_bytes(self, upstream: Upstream, call: Call) -> bytes:

@@ -4,6 +4,7 @@
 netrc, no decompression, no retries of its own. One connection pool per upstream.
 """
 
+import errno
 import ssl
 import threading
 import time
@@ -18,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from llmwrap.dialects.base import Call
 from llmwrap.errors import (
     GatewayError,
+    Overloaded,
     UpstreamDisconnected,
     UpstreamProtocolError,
     UpstreamTimeout,
@@ -28,6 +30,10 @@ from llmwrap.upstreams.upstream import Upstream
 
 _READ_BYTES = 65_536
 _LINGER_S = 0.05
+
+_OUT_OF_SOCKETS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+)
 
 
 class OpenAnswer:
@@ -193,12 +199,19 @@ def _connection_failure(error: requests.ConnectionError) -> GatewayError:
         urllib3.exceptions.NameResolutionError,
     )
     if isinstance(error, requests.exceptions.SSLError) or isinstance(reason, before):
-        return UpstreamUnreachable("the upstream cannot be reached")
+        return no_connection(reason.__cause__ if reason else None)
     if isinstance(cause, urllib3.exceptions.ProtocolError):
         told = cause.args[-1]
         if isinstance(told, HTTPException) and not isinstance(told, OSError):
             return UpstreamProtocolError("the upstream's answer is no valid HTTP")
     return _broken("before it answered")
+
+
+def no_connection(cause: BaseException | None) -> GatewayError:
+    """Why no connection was made: no socket left here, which blames no upstream, or its fault."""
+    if isinstance(cause, OSError) and cause.errno in _OUT_OF_SOCKETS:
+        return Overloaded("this server has no socket left", retry_after_s=1)
+    return UpstreamUnreachable("the upstream cannot be reached")
 
 
 def _broken(when: str) -> UpstreamDisconnected:

@@ -99,7 +99,6 @@ class Health:
         self._times_ejected += 1
         seconds = min(EJECTION_S * self._times_ejected, EJECTION_MOST_S)
         self._ejected_until = now + seconds * self._jitter()
-        self._probe = None
         self._probes_passed = 0
         self._in_a_row = 0
 

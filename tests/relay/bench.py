@@ -1,13 +1,14 @@
 """A relay on a bench: upstreams without sockets, a clock that is set by hand."""
 
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from llmwrap.canonical.messages import Operation, Request
 from llmwrap.dialects.openai import OpenAI
+from llmwrap.errors import GatewayError
 from llmwrap.exchange import Exchange
-from llmwrap.relay import Finish, Give, Open, Relay, Step, Terms
+from llmwrap.relay import Relay, Terms
 from llmwrap.routing import Route
 from llmwrap.settings.values import (
     PoolSettings,
@@ -15,10 +16,18 @@ from llmwrap.settings.values import (
     Timeouts,
     UpstreamSettings,
 )
-from llmwrap.upstreams.pool import Pool
+from llmwrap.steps import Finish, Give, Open, Queue, Step
+from llmwrap.upstreams.health import Health
+from llmwrap.upstreams.pool import Lease, Pool
 from llmwrap.upstreams.upstream import Upstream
+from llmwrap.upstreams.waiting import Ticket
+
+Rescue = Literal["off", "continue", "prefill"]
 
 START = 1000.0
+FAR = START + 600
+"""Where a deadline does not matter."""
+
 TIMEOUTS = Timeouts(connect_s=2, first_byte_s=60, idle_s=30, total_s=600)
 SSE = "text/event-stream"
 JSON = "application/json"
@@ -41,43 +50,90 @@ TEXT = chunk({"content": "Hi"})
 STOP = chunk({}, "stop")
 
 
+def make_pool(
+    count: int,
+    *,
+    max_in_flight: int = 1,
+    keys: tuple[str, ...] = (),
+    rescue: Rescue = "off",
+) -> Pool:
+    """A pool of `count` upstreams (`u0`, `u1`, ...), asked in this order."""
+    settings = tuple(
+        UpstreamSettings(
+            f"u{n}",
+            f"http://u{n}/v1",
+            api_key=keys[n] if keys else "",
+            max_in_flight=max_in_flight,
+        )
+        for n in range(count)
+    )
+    pool = PoolSettings("p", "chat", ("*",), settings, policy="first", rescue=rescue)
+    upstreams = tuple(Upstream(setting, OpenAI(), pool.models) for setting in settings)
+    for upstream in upstreams:
+        upstream.health = Health(jitter=lambda: 1.0)
+    return Pool(pool, upstreams)
+
+
+def make_relay(
+    pool: Pool,
+    request: Request,
+    exchange: Exchange,
+    *,
+    service: ServiceSettings | None = None,
+    timeouts: Timeouts = TIMEOUTS,
+) -> Relay:
+    return Relay(
+        Terms(OpenAI(), service or ServiceSettings(), timeouts),
+        request,
+        Route(pool, "m", "m", pool.upstreams),
+        exchange,
+    )
+
+
 class Bench:
-    """One request over `count` upstreams (`u0`, `u1`, ...), told what happens by hand."""
+    """One request over `count` upstreams, or those of `pool`, told what happens by hand.
+
+    It comes `at` seconds after START from `user`; `said` makes its body differ from others.
+    """
 
     def __init__(
         self,
         count: int = 3,
         *,
+        pool: Pool | None = None,
+        at: float = 0,
+        user: str = "",
+        said: str = "",
         stream: bool = True,
         operation: Operation = "chat",
         service: ServiceSettings | None = None,
-        max_in_flight: int = 1,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        settings = tuple(
-            UpstreamSettings(f"u{n}", f"http://u{n}/v1", max_in_flight=max_in_flight)
-            for n in range(count)
-        )
-        pool = PoolSettings("p", "chat", ("*",), settings, policy="first")
-        self.upstreams = tuple(
-            Upstream(setting, OpenAI(), pool.models) for setting in settings
-        )
-        self.pool = Pool(pool, self.upstreams)
-        self.exchange = Exchange("req_1", "mine", "POST", "/v1", "", START)
+        self.pool = pool or make_pool(count)
+        self.upstreams = self.pool.upstreams
+        self.now = START + at
+        self.exchange = Exchange("req_1", "mine", "POST", "/v1", "", self.now)
+        self.exchange.operation = operation
+        self.exchange.user_id = user
         body: dict[str, Any] = {"model": "m", "stream": stream}
+        if said:
+            body["messages"] = [{"role": "user", "content": said}]
         self.request = Request(operation, "m", stream=stream, body=body)
-        self.relay = Relay(
-            Terms(OpenAI(), service or ServiceSettings(), TIMEOUTS),
+        self.relay = make_relay(
+            self.pool,
             self.request,
-            Route(self.pool, "m", "m", self.upstreams),
             self.exchange,
+            service=service,
+            timeouts=timeouts,
         )
-        self.now = START
 
     def start(self) -> Step:
         return self.relay.start(self.now)
 
-    def opened(self, status: int = 200, content_type: str = SSE) -> Step:
-        return self.relay.opened(self.now, status, content_type)
+    def opened(
+        self, status: int = 200, content_type: str = SSE, rest_s: float | None = None
+    ) -> Step:
+        return self.relay.opened(self.now, status, content_type, rest_s)
 
     def begin(self, status: int = 200, content_type: str = SSE) -> Step:
         """Start, and let the first upstream answer."""
@@ -89,6 +145,26 @@ class Bench:
 
     def eof(self) -> Step:
         return self.relay.eof(self.now)
+
+    def failed(self, error: GatewayError) -> Step:
+        return self.relay.failed(self.now, error)
+
+    def refused_by(self, status: int, rest_s: float | None = None) -> Step:
+        """The upstream answers with `status` and a word."""
+        self.opened(status, JSON, rest_s)
+        self.feed(b'{"error":{"message":"no"}}')
+        return self.eof()
+
+    def served(self) -> bytes:
+        """The upstream answers as it should."""
+        self.opened()
+        return finished(self.feed(TEXT + STOP + DONE))
+
+    def granted(self) -> Step:
+        return self.relay.granted(self.now)
+
+    def close(self) -> None:
+        self.relay.close(self.now)
 
     def tick_at(self, after: float) -> Step:
         """Let `after` seconds have passed since the start."""
@@ -110,6 +186,19 @@ class Bench:
         headers = dict(self.relay.head.headers)
         assert len(headers) == len(self.relay.head.headers)
         return headers
+
+
+def hold(pool: Pool, *indices: int) -> tuple[Lease, ...]:
+    """Slots that others hold on upstreams of `pool`."""
+    leases = [pool.lease((pool.upstreams[n],), (), START, FAR) for n in indices]
+    assert all(leases)
+    return tuple(lease for lease in leases if lease)
+
+
+def queued(step: Step) -> Ticket[Lease]:
+    """The ticket to wait for."""
+    assert isinstance(step, Queue)
+    return step.ticket
 
 
 def opened_at(step: Step) -> str:

@@ -4,8 +4,8 @@ import pytest
 
 from llmwrap import errors
 from llmwrap.canonical.events import Usage
-from llmwrap.relay import WAIT
 from llmwrap.settings.values import OLDER_DOCUMENTS
+from llmwrap.steps import WAIT
 from tests.relay.bench import (
     DONE,
     JSON,
@@ -19,8 +19,15 @@ from tests.relay.bench import (
     code_of,
     finished,
     given,
+    hold,
 )
 
+TOLD = {
+    "x-llmwrap-upstream": "u0",
+    "x-llmwrap-attempts": "1",
+    "x-llmwrap-overhead-ms": "0.0",
+    "server-timing": "queue;dur=0.0, upstream;dur=0.0, total;dur=0.0",
+}
 CUT = errors.UpstreamDisconnected("the upstream closed the connection")
 
 
@@ -34,8 +41,7 @@ def test_stream_has_the_headers_of_a_stream() -> None:
         "Content-Type": "text/event-stream; charset=utf-8",
         "Cache-Control": "no-cache, no-transform",
         "X-Accel-Buffering": "no",
-        "x-llmwrap-upstream": "u0",
-        "x-llmwrap-attempts": "1",
+        **TOLD,
     }
     assert bench.exchange.status == 200
     assert bench.exchange.first_byte == START
@@ -50,8 +56,7 @@ def test_plain_answer_has_its_length() -> None:
     assert bench.headers == {
         "Content-Type": "application/json",
         "Content-Length": str(len(WHOLE)),
-        "x-llmwrap-upstream": "u0",
-        "x-llmwrap-attempts": "1",
+        **TOLD,
     }
     assert bench.exchange.finish_reasons == {0: "stop"}
     assert bench.in_flight == [0, 0, 0]
@@ -69,8 +74,7 @@ def test_refusal_has_the_headers_of_its_error() -> None:
         "Content-Type": "application/json",
         "Content-Length": "108",
         "x-llmwrap-fault": "caller",
-        "x-llmwrap-upstream": "u0",
-        "x-llmwrap-attempts": "1",
+        **TOLD,
         "x-should-retry": "false",
     }
     assert (bench.exchange.status, bench.exchange.outcome) == (400, "refused")
@@ -198,11 +202,11 @@ def test_client_that_leaves_gives_the_slot_back_once(fed: bytes | None) -> None:
     if fed is not None:
         bench.opened()
         bench.feed(fed)
-    other = bench.pool.lease(bench.upstreams[1:], ())
+    (other,) = hold(bench.pool, 1)
     for _ in range(2):
         bench.relay.close(START + 3)
     assert bench.in_flight == [0, 1, 0]
-    other.release()
+    other.release(START)
     assert bench.exchange.outcome == "client_abort"
     assert bench.exchange.attempts[0].seconds == 3.0
     assert bench.exchange.attempts[0].error is None
@@ -219,9 +223,9 @@ def test_close_after_the_end_changes_nothing(ending: str) -> None:
         bench.feed(DONE) if ending == "whole" else bench.relay.failed(START, CUT)
     outcome = {"whole": "ok", "cut": "upstream_abort", "refused": "refused"}[ending]
     assert bench.in_flight == [0]
-    again = bench.pool.lease(bench.upstreams, ())
+    (again,) = hold(bench.pool, 0)
     bench.relay.close(START + 9)
     assert bench.in_flight == [1]
-    again.release()
+    again.release(START)
     assert bench.exchange.outcome == outcome
     assert bench.exchange.attempts[0].seconds == 0.0

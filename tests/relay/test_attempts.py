@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from llmwrap import errors
-from llmwrap.relay import WAIT, Open
 from llmwrap.settings.values import OLDER_DOCUMENTS
+from llmwrap.steps import WAIT, Open
 from tests.relay.bench import (
     DONE,
     JSON,
@@ -19,7 +19,9 @@ from tests.relay.bench import (
     code_of,
     finished,
     given,
+    hold,
     opened_at,
+    queued,
 )
 
 UNREACHABLE = errors.UpstreamUnreachable("the upstream cannot be reached")
@@ -85,8 +87,9 @@ def test_single_upstream_that_fails_leaves_the_retry_to_the_client() -> None:
 
 def test_full_upstreams_are_503_and_come_again() -> None:
     bench = Bench(1)
-    bench.pool.lease(bench.upstreams, ())
-    assert code_of(bench.start()) == "no_healthy_upstream"
+    hold(bench.pool, 0)
+    queued(bench.start())
+    assert code_of(bench.tick_at(2)) == "overloaded"
     assert bench.status == 503
     assert bench.headers["Retry-After"] == "1"
     assert bench.headers["x-llmwrap-fault"] == "gateway"
@@ -98,7 +101,7 @@ def test_full_upstreams_are_503_and_come_again() -> None:
 def test_failure_is_told_rather_than_that_the_others_are_full() -> None:
     bench = Bench(2)
     bench.start()
-    bench.pool.lease(bench.upstreams, ())
+    hold(bench.pool, 1)
     assert code_of(bench.relay.failed(START, CUT)) == "upstream_disconnected"
 
 
@@ -106,10 +109,11 @@ def test_failure_is_told_rather_than_that_the_others_are_full() -> None:
     ("status", "body", "code"),
     [
         (400, b'{"error":{"message":"bad"}}', "invalid_value"),
-        (404, b'{"error":{"message":"no"}}', "not_found"),
         (401, b"", "upstream_auth_failed"),
-        (408, b"", "upstream_timeout"),
+        (413, b"", "request_too_large"),
+        (422, b"", "invalid_value"),
         (501, b"", "unsupported_parameter"),
+        (302, b"", "upstream_protocol_error"),
     ],
 )
 def test_refusal_of_the_request_is_not_tried_elsewhere(
@@ -133,7 +137,7 @@ def test_refusal_of_the_request_is_not_to_be_repeated_by_the_client() -> None:
     assert bench.headers["x-should-retry"] == "false"
 
 
-@pytest.mark.parametrize("status", [424, 429, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("status", [404, 408, 425, 424, 429, 500, 502, 503, 504, 529])
 def test_failing_upstream_is_passed_over(status: int) -> None:
     bench = Bench()
     bench.begin(status, JSON)

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from llmwrap.settings import CHECKOUT, SettingsError, load_settings, load_with_origins

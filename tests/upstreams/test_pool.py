@@ -6,74 +6,74 @@ from collections.abc import Callable
 import pytest
 
 from llmwrap.errors import NoHealthyUpstream
-from llmwrap.upstreams.pool import Pool
-from llmwrap.upstreams.upstream import Lease, Upstream
-from tests.upstreams.making import make_pool, make_upstream
+from llmwrap.upstreams.pool import Lease, Pool
+from tests.upstreams.making import (
+    FAR,
+    NOW,
+    leased,
+    make_pool,
+    make_upstream,
+    make_upstreams,
+)
 
 
 def _names(pool: Pool, count: int) -> str:
     """The upstreams of `count` leases that are all held."""
-    leases = [pool.lease(pool.upstreams, ()) for _ in range(count)]
-    return " ".join(lease.upstream.name for lease in leases)
-
-
-def _three(**settings: int) -> tuple[Upstream, ...]:
-    return tuple(make_upstream(name, **settings) for name in "abc")
+    return " ".join(leased(pool).upstream.name for _ in range(count))
 
 
 def test_first_takes_the_spare_only_when_the_first_is_full() -> None:
-    pool = make_pool(*_three(max_in_flight=2), policy="first")
+    pool = make_pool(*make_upstreams("abc", max_in_flight=2), policy="first")
     assert _names(pool, 6) == "a a b b c c"
 
 
 def test_round_robin_takes_each_in_turn() -> None:
-    assert _names(make_pool(*_three(), policy="round_robin"), 5) == "a b c a b"
+    pool = make_pool(*make_upstreams("abc"), policy="round_robin")
+    assert _names(pool, 5) == "a b c a b"
 
 
 def test_least_busy_evens_out_and_shares_ties_in_turn() -> None:
-    pool = make_pool(*_three(), policy="least_busy")
-    held = [pool.lease(pool.upstreams, ()) for _ in range(6)]
+    pool = make_pool(*make_upstreams("abc"), policy="least_busy")
+    held = [leased(pool) for _ in range(6)]
     assert sorted(lease.upstream.name for lease in held) == list("aabbcc")
     idle = [lease for lease in held if lease.upstream.name == "b"]
     for lease in idle:
-        lease.release()
+        lease.release(NOW)
     assert _names(pool, 2) == "b b"
 
 
 def test_least_busy_spreads_requests_that_come_one_by_one() -> None:
-    pool = make_pool(*_three(), policy="least_busy")
+    pool = make_pool(*make_upstreams("abc"), policy="least_busy")
     seen = []
     for _ in range(6):
-        lease = pool.lease(pool.upstreams, ())
+        lease = leased(pool)
         seen.append(lease.upstream.name)
-        lease.release()
+        lease.release(NOW)
     assert sorted(seen) == list("aabbcc")
 
 
 def test_tried_and_not_serving_upstreams_are_left_out() -> None:
-    a, b, c = _three()
+    a, b, c = make_upstreams("abc")
     pool = make_pool(a, b, c, policy="first")
-    assert pool.lease((a, b, c), {a}).upstream is b
-    assert pool.lease((c,), ()).upstream is c
+    assert leased(pool, (a, b, c), {a}).upstream is b
+    assert leased(pool, (c,)).upstream is c
     with pytest.raises(NoHealthyUpstream):
-        pool.lease((a, b), {a, b})
+        pool.lease((a, b), {a, b}, NOW, FAR)
 
 
-def test_full_pool_refuses_and_says_when_to_come_again() -> None:
+def test_full_pool_gives_no_slot_until_one_comes_back() -> None:
     pool = make_pool(make_upstream("a", max_in_flight=1))
-    lease = pool.lease(pool.upstreams, ())
-    with pytest.raises(NoHealthyUpstream) as caught:
-        pool.lease(pool.upstreams, ())
-    assert (caught.value.status, caught.value.retry_after_s) == (503, 1)
-    lease.release()
-    assert pool.lease(pool.upstreams, ()).upstream.name == "a"
+    lease = leased(pool)
+    assert pool.lease(pool.upstreams, (), NOW, FAR) is None
+    lease.release(NOW)
+    assert leased(pool).upstream.name == "a"
 
 
 def test_release_gives_one_slot_back_however_often_it_is_called() -> None:
     pool = make_pool(make_upstream("a"))
-    first, second = (pool.lease(pool.upstreams, ()) for _ in range(2))
+    first, second = leased(pool), leased(pool)
     for _ in range(3):
-        first.release()
+        first.release(NOW)
     assert second.upstream.in_flight == 1
 
 
@@ -94,13 +94,12 @@ def test_threads_that_lease_at_once_never_pass_the_limit() -> None:
     def hammer() -> None:
         barrier.wait(10)
         for _ in range(200):
-            try:
-                lease = pool.lease(pool.upstreams, ())
-            except NoHealthyUpstream:
+            lease = pool.lease(pool.upstreams, (), NOW, FAR)
+            if lease is None:
                 refused.append(1)
             else:
                 seen.append(upstream.in_flight)
-                lease.release()
+                lease.release(NOW)
 
     _run_together([hammer] * 8)
     assert len(seen) + len(refused) == 1600
@@ -117,14 +116,12 @@ def test_of_two_threads_that_want_the_last_slot_one_gets_it() -> None:
 
         def want(got: list[Lease] = got) -> None:
             barrier.wait(10)
-            try:
-                got.append(pool.lease(pool.upstreams, ()))
-            except NoHealthyUpstream:
-                return
+            if lease := pool.lease(pool.upstreams, (), NOW, FAR):
+                got.append(lease)
 
         _run_together([want, want])
         assert [lease.upstream.in_flight for lease in got] == [1]
-        got[0].release()
+        got[0].release(NOW)
 
 
 def _run_together(targets: list[Callable[[], None]]) -> None:
