@@ -5,6 +5,7 @@ Two shapes with one face: a stream, frame by frame, and a plain answer, whole. N
 what was whole before it still leaves; `ended` says that nothing more is wanted of the upstream.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from llmwrap.canonical.events import (
@@ -94,7 +95,7 @@ class StreamAnswer:
 
     def _hold(self, out: list[bytes]) -> bytes:
         if self._held is None:
-            return b"".join(out)
+            return out[0] if len(out) == 1 else b"".join(out)
         self._held += out
         return b""
 
@@ -178,17 +179,18 @@ class ErrorAnswer:
         return b""
 
 
-def _note(exchange: Exchange, events: tuple[Event, ...]) -> None:
+def _note(exchange: Exchange, events: Sequence[Event]) -> None:
     for event in events:
-        if exchange.transcript:
-            exchange.transcript.note(event)
         if type(event) is UsageReported:
             exchange.usage = event.usage.shifted(exchange.rescued)
         elif type(event) is Finished:
             exchange.finish_reasons[event.index] = event.reason
+    if exchange.transcript:
+        for event in events:
+            exchange.transcript.note(event)
 
 
-def _has_content(events: tuple[Event, ...]) -> bool:
+def _has_content(events: Sequence[Event]) -> bool:
     """Whether something of an answer is in `events`; white space alone is nothing."""
     return any(
         event.text.strip() if type(event) is TextDelta else isinstance(event, CONTENT)

@@ -1,6 +1,6 @@
 """What a wire format must be able to do. `Dialect` and `Encoder` are the only protocols here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -44,11 +44,15 @@ class Frame(NamedTuple):
     """One record of a stream: its JSON, that JSON's bytes, and the events in it.
 
     `raw` is single-line and may leave as it came; it is empty when it has to be written anew.
+    With `like` the frame is, but for its `text`, one that the dialect has read before; `data`
+    is empty then.
     """
 
     raw: bytes
     data: dict[str, Any]
-    events: tuple[Event, ...]
+    events: Sequence[Event]
+    like: object = None
+    text: str = ""
 
 
 class FrameReader(Protocol):
@@ -61,7 +65,7 @@ class FrameReader(Protocol):
 
     ended: bool
 
-    def feed(self, data: bytes) -> Iterator[Frame]: ...
+    def feed(self, data: bytes) -> Iterable[Frame]: ...
 
     def end(self) -> None: ...
 

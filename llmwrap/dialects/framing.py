@@ -4,7 +4,7 @@ Lines end in CR, LF or CRLF and nowhere else; a record ends at an empty line; an
 last record is no record. Knows nothing of JSON or of what the records mean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from llmwrap.errors import UpstreamProtocolError
@@ -30,10 +30,22 @@ class SseReader:
         self._after_cr = False
         self._begun = False
 
-    def feed(self, data: bytes) -> Iterator[SseRecord]:
+    @property
+    def clean(self) -> bool:
+        """Whether the next byte begins a line of a new record."""
+        return not self._rest and not self._after_cr
+
+    def feed(self, data: bytes) -> Iterable[SseRecord]:
         """The records that `data` completes; UpstreamProtocolError when one grows too long."""
         if self._after_cr or b"\r" in data:
             data = self._with_lf(data)
+        if len(self._rest) + len(data) > MAX_RECORD_BYTES:
+            return self._feed_much(data)
+        blocks = self._blocks(data)
+        return [record for block in blocks if (record := self._record(block))]
+
+    def _feed_much(self, data: bytes) -> Iterator[SseRecord]:
+        """The same where a record may be too long: those before it still come out."""
         for block in self._blocks(data):
             _check_length(len(block))
             if record := self._record(block):

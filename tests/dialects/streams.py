@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import orjson
+
 from llmwrap.answers import StreamAnswer
 from llmwrap.canonical.events import (
     Event,
@@ -48,7 +50,8 @@ class _Recording(StreamReader):
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         for frame in super().feed(data):
-            self.frames.append(Frame(frame.raw, dict(frame.data), frame.events))
+            data = dict(frame.data) or orjson.loads(frame.raw)
+            self.frames.append(Frame(frame.raw, data, frame.events))
             yield frame
 
 

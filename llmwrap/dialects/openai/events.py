@@ -22,9 +22,11 @@ def choice_index(choice: Mapping[str, Any]) -> int:
     return index if type(index) is int else 0
 
 
-def add_choice(choice: Mapping[str, Any], events: list[Event]) -> None:
-    """Append the events of one choice, of a plain answer or of a stream's chunk."""
-    index = choice_index(choice)
+def add_choice(index: int, choice: dict[str, Any], events: list[Event]) -> bool:
+    """Append the events of choice `index`, of a plain answer or of a stream's chunk.
+
+    Whether it is finished with that.
+    """
     said = choice.get("delta") or choice.get("message")
     if isinstance(said, dict):
         _add_said(index, said, events)
@@ -32,6 +34,8 @@ def add_choice(choice: Mapping[str, Any], events: list[Event]) -> None:
         events.append(TextDelta(index, str(text)))
     if reason := choice.get("finish_reason"):
         events.append(Finished(index, str(reason)))
+        return True
+    return False
 
 
 def _add_said(index: int, said: dict[str, Any], events: list[Event]) -> None:

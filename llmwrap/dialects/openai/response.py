@@ -14,7 +14,12 @@ from llmwrap.canonical.events import Event, UsageReported
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Headers, Model
 from llmwrap.dialects.openai.embeddings import fit_vectors
-from llmwrap.dialects.openai.events import add_choice, count, read_usage
+from llmwrap.dialects.openai.events import (
+    add_choice,
+    choice_index,
+    count,
+    read_usage,
+)
 from llmwrap.errors import (
     GatewayError,
     ModelLoading,
@@ -115,7 +120,7 @@ def _events(data: Mapping[str, Any]) -> tuple[Event, ...]:
     events: list[Event] = []
     for choice in data.get("choices") or ():
         if isinstance(choice, dict):
-            add_choice(choice, events)
+            add_choice(choice_index(choice), choice, events)
     if usage := read_usage(data):
         events.append(UsageReported(usage))
     return tuple(events)

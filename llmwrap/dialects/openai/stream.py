@@ -3,16 +3,17 @@
 Order and tolerance of clients: observed with the official Python and Node clients, 2026-11.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
-from llmwrap.canonical.events import Event, Started, UsageReported
+from llmwrap.canonical.events import Event, Started, TextDelta, UsageReported
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Frame
 from llmwrap.dialects.framing import SseReader, SseRecord
 from llmwrap.dialects.openai.events import add_choice, choice_index, read_usage
+from llmwrap.dialects.openai.likeness import Likeness, likeness_of, text_alone
 from llmwrap.dialects.openai.response import (
     error_body,
     error_of,
@@ -36,13 +37,23 @@ class StreamReader:
         self._records = SseReader()
         self._open: set[int] = set()
         self._finished: set[int] = set()
+        self._like: Likeness | None = None
+        self._like_index = 0
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> Iterable[Frame]:
         """The frames that `data` completes; raises at an error event and at nonsense."""
+        if self._like and self._records.clean and not self.ended:
+            text = self._like.text_of(data)
+            if text:
+                said = TextDelta(self._like_index, text)
+                return (Frame(data[6:-2], {}, [said], self._like, text),)
+        return self._read(data)
+
+    def _read(self, data: bytes) -> Iterator[Frame]:
         if self.ended:
             return
         for record in self._records.feed(data):
-            if record.data.rstrip() == b"[DONE]":
+            if record.data[:1] == b"[" and record.data.rstrip() == b"[DONE]":
                 self.ended = True
                 return
             if frame := self._frame(record):
@@ -74,28 +85,33 @@ class StreamReader:
                 return None
             raise UpstreamProtocolError("the upstream sent an event without choices")
         events = self._events(data, choices)
-        return Frame(b"" if b"\n" in record.data else record.data, data, events)
+        if b"\n" in record.data:
+            return Frame(b"", data, events)
+        if text := text_alone(data):
+            self._like = likeness_of(_event(record.data), text)
+            self._like_index = choice_index(choices[0])
+        return Frame(record.data, data, events)
 
-    def _events(self, data: dict[str, Any], choices: list[Any]) -> tuple[Event, ...]:
+    def _events(self, data: dict[str, Any], choices: list[Any]) -> list[Event]:
         events: list[Event] = []
         for choice in choices:
             if not isinstance(choice, dict):
                 raise UpstreamProtocolError(
                     "the upstream sent a choice that is no object"
                 )
-            self._read_choice(choice, events)
-        if usage := read_usage(data):
+            index = choice_index(choice)
+            if index not in self._open:
+                self._open.add(index)
+                events.append(Started(index))
+            if add_choice(index, choice, events):
+                self._finished.add(index)
+        if data.get("usage") and (usage := read_usage(data)):
             events.append(UsageReported(usage))
-        return tuple(events)
+        return events
 
-    def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
-        index = choice_index(choice)
-        if index not in self._open:
-            self._open.add(index)
-            events.append(Started(index))
-        add_choice(choice, events)
-        if choice.get("finish_reason"):
-            self._finished.add(index)
+
+def _event(data: bytes) -> bytes:
+    return b"data: " + data + b"\n\n"
 
 
 class StreamEncoder:
@@ -109,6 +125,8 @@ class StreamEncoder:
         self._object = OBJECTS[request.operation]
         self._identity: dict[str, Any] = {}
         self._said_before: int | None = None
+        self._like: object = None
+        self._as_like: Likeness | None = None
 
     def pass_on(self, frame: Frame) -> bytes:
         """The frame as it came; written anew only where it must be.
@@ -117,8 +135,19 @@ class StreamEncoder:
         the client did not ask for, data that stood on several lines, another upstream
         that goes on with the answer.
         """
-        data = frame.data
-        changed = not frame.raw
+        if frame.like is None:
+            return self._write(frame.raw, frame.data)
+        if frame.like is not self._like:
+            self._like = frame.like
+            event = self._write(frame.raw, orjson.loads(frame.raw))
+            self._as_like = likeness_of(event, frame.text)
+            return event
+        if self._as_like:
+            return self._as_like.with_text(frame.text)
+        return self._write(frame.raw, orjson.loads(frame.raw))
+
+    def _write(self, raw: bytes, data: dict[str, Any]) -> bytes:
+        changed = not raw
         if self._said_before is not None:
             self._join(data, self._said_before)
             changed = True
@@ -135,7 +164,7 @@ class StreamEncoder:
                 return b""
             del data["usage"]
             changed = True
-        return b"data: " + (written(data) if changed else frame.raw) + b"\n\n"
+        return _event(written(data) if changed else raw)
 
     def resume(self, tokens: int) -> None:
         """See Encoder."""
