@@ -1,6 +1,7 @@
 """gunicorn's worker class: uvicorn's server, our protocol, the front around Flask."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -19,6 +20,9 @@ from llmwrap.server.upstreams import Connections
 
 DRAIN_BEFORE_S = 5.0
 """So long before gunicorn kills a worker, running answers get their terminal error."""
+
+GC_ALLOCATIONS = 20_000
+"""New objects between two collections of the youngest; few of ours form cycles."""
 
 STOP_THREADS_S = 3.0
 
@@ -81,6 +85,9 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
         settings = gateway.settings
         threads = Threads(settings.server.threads)
         threads.start()
+        gc.collect()
+        gc.freeze()  # the application lives as long as the worker: never walk it again
+        gc.set_threshold(GC_ALLOCATIONS)
         connections = Connections(settings.timeouts.connect_s)
         front = self.FRONT(self.wsgi, settings.server, threads, connections)
         self.config.app = front
