@@ -5,6 +5,7 @@ import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
 
 from tests.gateway import Gateway
@@ -41,8 +42,10 @@ def resident_bytes(pid: int) -> int:
 def few_descriptors(pid: int, spare: int) -> Iterator[None]:
     """It can open only `spare` more until this ends."""
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    most = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1  # noqa: PTH208
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most + spare, before[1]))
+    used = set(map(int, os.listdir(f"/proc/{pid}/fd")))  # noqa: PTH208
+    free = (number for number in count() if number not in used)
+    limit = next(islice(free, spare, None))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, before[1]))
     try:
         yield
     finally:

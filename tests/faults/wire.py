@@ -10,6 +10,7 @@ from tests.fakes.connection import Connection
 from tests.web.surface import body_for
 
 BOUND_S = 10
+MOST_AT_ONCE = 65_536
 
 EVERYTHING = {"delta": {"content": "a"}, "text": "a", "finish_reason": None}
 PART = sse({"choices": [{"index": 0, **EVERYTHING}]})
@@ -28,12 +29,12 @@ def request_bytes(
 
 def read_to(sock: socket.socket, end: bytes) -> bytes:
     """What comes, up to `end` and whatever came with it; AssertionError when it stops before."""
-    received = b""
-    while end not in received:
-        data = sock.recv(65_536)
-        assert data, f"the answer ended before {end!r}: {received!r}"
+    received = bytearray()
+    while end not in received[-MOST_AT_ONCE - len(end) :]:
+        data = sock.recv(MOST_AT_ONCE)
+        assert data, f"the answer ended before {end!r}: {bytes(received[-200:])!r}"
         received += data
-    return received
+    return bytes(received)
 
 
 def flood(data: bytes, gone: Event) -> Step:
