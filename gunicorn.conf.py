@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import llmwrap.app  # noqa: F401 - workers, also those of a reload, share this code
 from llmwrap.auth.signing_key import SigningKeyError
 from llmwrap.logs import logging_config
 from llmwrap.settings import SettingsError

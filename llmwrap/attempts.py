@@ -89,6 +89,8 @@ class Attempts:
         if self._attempt and self._lease:
             asked_s = self._attempt.rest_s  # by the upstream; closing adds our default
             error = ending if isinstance(ending, GatewayError) else None
+            if error:
+                error.message = self._lease.upstream.without_key(error.message)
             self._attempt.close(now, error)
             self._lease.release(now, ending, asked_s)
 

@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "app": f"{MODELS} auth demo gateway logs relay sinks storage web",
     "cli": "app auth errors logs settings startup storage upstreams",
     "wsgi": "app settings startup",
-    "gunicorn.conf": "auth logs server settings startup",
+    "gunicorn.conf": "app auth logs server settings startup",
 }
 """Unit -> the units that it may import beside itself; the first ones stand at the bottom."""
 

@@ -72,8 +72,8 @@ class DrainWatch:
             try:
                 self.look()
                 failing = False
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
                 if not failing:
-                    log.exception("drain_file_unreadable")
+                    log.warning("drain_file_unreadable", extra={"problem": str(error)})
                 failing = True
             self._stopped.wait(LOOK_S)

@@ -22,6 +22,7 @@ class Upstream:
         self.name = settings.name
         self.url = settings.url.rstrip("/")
         self.dialect = dialect
+        self._api_key = settings.api_key
         self.credentials: Headers = dialect.credentials(settings.api_key)
         self.max_in_flight = settings.max_in_flight
         self.static_models = settings.models
@@ -48,6 +49,10 @@ class Upstream:
     def lacked(self, model: str, now: float) -> bool:
         """Whether it said lately that it has not got `model`."""
         return self._absent.get(model, now) > now
+
+    def without_key(self, text: str) -> str:
+        """`text` without this upstream's key: its errors may quote it, callers may not see it."""
+        return text.replace(self._api_key, "[key]") if self._api_key else text
 
     def available(self, now: float) -> bool:
         """Whether it may be asked, had it room: healthy, rested, and not being drained."""

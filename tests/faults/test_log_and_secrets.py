@@ -177,7 +177,6 @@ BLURTING: dict[str, Script] = {
 }
 
 
-@pytest.mark.xfail(reason="the words of an upstream are passed on with our key in them")
 @pytest.mark.parametrize("name", BLURTING)
 def test_upstream_that_blurts_out_our_key_is_not_quoted(
     gateway: Gateway, upstream: FakeUpstream, unused: Iterator[str], name: str

@@ -124,9 +124,6 @@ def test_worker_that_crashes_beside_a_bad_file_comes_back(
         assert says(server) == "one"
 
 
-@pytest.mark.xfail(
-    reason="the master does not import llmwrap.app, so a new worker reads it from disk"
-)
 def test_broken_checkout_does_not_end_the_service(
     upstream: FakeUpstream, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ def check_media(body: Mapping[str, Any], media: Media) -> None:
         scheme = url.partition(":")[0].lower()
         if url.startswith("jan_") or (scheme == "data" and ";jan_" in url[:64]):
             raise InvalidRequest(
-                "media ids (jan_...) cannot be resolved here yet",
+                "media ids (jan_...) cannot be resolved: media.resolve_url is not built yet",
                 param=where,
             )
         if scheme == "data" or (
