@@ -18,6 +18,7 @@ from llmwrap.errors import (
 )
 from llmwrap.handover import REFUSED
 from llmwrap.server.driver import RelayRun
+from llmwrap.server.outbox import Outbox
 from llmwrap.server.protocol import PROTOCOL, ClientProtocol
 from llmwrap.server.relayed import RelayedAnswer
 from llmwrap.server.threads import Threads
@@ -46,6 +47,7 @@ class Front:
         self._limits = limits
         self._threads = threads
         self._connections = connections
+        self._outbox = Outbox()
         self._runs: set[RelayRun] = set()
         self._reading: set[asyncio.Timeout] = set()
         self._buffered = 0
@@ -131,7 +133,7 @@ class Front:
         assert answer.relay
         assert cycle
         await protocol.flow.drain()  # a client that has not read its last answer waits
-        client = RelayedAnswer(protocol, cycle, answer.headers)
+        client = RelayedAnswer(protocol, cycle, answer.headers, self._outbox)
         run = RelayRun(answer.relay, client, self._connections)
         if cycle.disconnected:
             run.client_gone()

@@ -7,6 +7,7 @@ it costs a step of the loop for each message (uvicorn 0.54).
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from llmwrap.relay import Relay
+from llmwrap.server.outbox import Outbox
 from llmwrap.server.protocol import ClientProtocol
 
 
@@ -18,10 +19,12 @@ class RelayedAnswer:
         protocol: ClientProtocol,
         cycle: RequestResponseCycle,
         headers: list[tuple[bytes, bytes]],
+        outbox: Outbox,
     ) -> None:
         self._protocol = protocol
         self._cycle = cycle
         self._headers = headers
+        self._outbox = outbox
         self._head = b""
         self._chunked = False
 
@@ -56,7 +59,7 @@ class RelayedAnswer:
         head, self._head = self._head, b""
         if self._chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        self._protocol.transport.write(head + data if head else data)
+        self._outbox.write(self._protocol.transport, head + data if head else data)
 
     def finish(self, data: bytes) -> None:
         """Write the last bytes, and let the connection take its next request."""
@@ -66,6 +69,7 @@ class RelayedAnswer:
         head, self._head = self._head, b""
         if self._chunked:
             data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + b"0\r\n\r\n"
+        self._outbox.flush()
         self._protocol.transport.write(head + data)
         cycle.response_complete = True
         cycle.message_event.set()
