@@ -16,7 +16,7 @@ from llmwrap.canonical.events import (
     UsageReported,
 )
 from llmwrap.canonical.messages import Request
-from llmwrap.dialects.base import Dialect, Encoder, FrameReader
+from llmwrap.dialects.base import Dialect, Encoder, Frame, FrameReader
 from llmwrap.errors import EmptyAnswer, GatewayError, UpstreamProtocolError
 from llmwrap.exchange import Exchange
 
@@ -58,6 +58,7 @@ class StreamAnswer:
         self.content_type = self._encoder.content_type
         self._exchange = exchange
         self._held: list[bytes] | None = [] if hold_empty else None
+        self._listens = exchange.transcript is not None
         self.ended = False
         self.failure: GatewayError | None = None
 
@@ -66,7 +67,8 @@ class StreamAnswer:
         out: list[bytes] = []
         try:
             for frame in self._reader.feed(data):
-                _note(self._exchange, frame.events)
+                if self._listens or isinstance(frame, Frame):
+                    _note(self._exchange, frame.events)
                 out.append(self._encoder.pass_on(frame))
                 if self._held is not None and _has_content(frame.events):
                     out = self._held + out

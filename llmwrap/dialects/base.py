@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from llmwrap.canonical.events import Event
+from llmwrap.canonical.events import Event, TextDelta
 from llmwrap.canonical.messages import Operation, Request
 from llmwrap.errors import GatewayError
 from llmwrap.settings.values import Media, ServiceSettings
@@ -44,15 +44,28 @@ class Frame(NamedTuple):
     """One record of a stream: its JSON, that JSON's bytes, and the events in it.
 
     `raw` is single-line and may leave as it came; it is empty when it has to be written anew.
-    With `like` the frame is, but for its `text`, one that the dialect has read before; `data`
-    is empty then.
     """
 
     raw: bytes
     data: dict[str, Any]
     events: Sequence[Event]
-    like: object = None
-    text: str = ""
+
+
+class LikeFrame(NamedTuple):
+    """A frame that is, but for its `text`, the one that `like` was made of.
+
+    It has not been parsed: most of a stream is such frames, and each step counts.
+    """
+
+    raw: bytes
+    like: object
+    choice: int
+    text: str
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """All that is in it."""
+        return (TextDelta(self.choice, self.text),)
 
 
 class FrameReader(Protocol):
@@ -65,7 +78,7 @@ class FrameReader(Protocol):
 
     ended: bool
 
-    def feed(self, data: bytes) -> Iterable[Frame]: ...
+    def feed(self, data: bytes) -> Iterable[Frame | LikeFrame]: ...
 
     def end(self) -> None: ...
 
@@ -75,7 +88,7 @@ class Encoder(Protocol):
 
     content_type: str
 
-    def pass_on(self, frame: Frame) -> bytes:
+    def pass_on(self, frame: Frame | LikeFrame) -> bytes:
         """A frame of the same dialect, changed only where it must be."""
 
     def resume(self, tokens: int) -> None:

@@ -50,7 +50,7 @@ class _Recording(StreamReader):
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         for frame in super().feed(data):
-            data = dict(frame.data) or orjson.loads(frame.raw)
+            data = orjson.loads(frame.raw) if frame.raw else dict(frame.data)
             self.frames.append(Frame(frame.raw, data, frame.events))
             yield frame
 

@@ -100,5 +100,5 @@ def test_refusal_names_the_scheme_and_not_the_address() -> None:
 
 @pytest.mark.parametrize("url", ["jan_01h", "data:image/png;jan_01h"])
 def test_media_id_is_refused_while_nothing_resolves_it(url: str) -> None:
-    with pytest.raises(InvalidRequest, match="media.resolve_url is not built yet"):
+    with pytest.raises(InvalidRequest, match=r"media\.resolve_url is not built yet"):
         read("chat", _chat(_image(url)))

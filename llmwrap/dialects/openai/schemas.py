@@ -1,7 +1,8 @@
 """Which fields of a request are judged, and how; all others go to the upstream untouched.
 
 Only the top level is a marshmallow schema: a nested one costs a millisecond for a long chat, so
-`messages`, `prompt` and `input` are walked by plain loops. `null` counts as absent.
+`messages`, `prompt` and `input` are walked by plain loops; and only the fields that a body has
+are judged, one by one. `null` counts as absent.
 """
 
 from collections.abc import Mapping
@@ -122,9 +123,14 @@ def judge(schema: Schema, body: Mapping[str, Any]) -> None:
                 f"{name} is not accepted: where a request goes is configured here",
                 param=name,
             )
-    problems = schema.validate(body)
-    for name, texts in problems.items():
-        raise InvalidRequest(texts[0], param=str(name))
+    for name, value in body.items():
+        field = schema.fields.get(name)
+        if field is None:
+            continue
+        try:
+            field.deserialize(value, name, body)
+        except ValidationError as error:
+            raise InvalidRequest(str(error.messages[0]), param=name) from error
     options = body.get("stream_options")
     if options is not None and not body.get("stream"):
         raise InvalidRequest(

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from llmwrap.canonical.events import Event, Started, TextDelta, UsageReported
+from llmwrap.canonical.events import Event, Started, UsageReported
 from llmwrap.canonical.messages import Request
-from llmwrap.dialects.base import Frame
+from llmwrap.dialects.base import Frame, LikeFrame
 from llmwrap.dialects.framing import SseReader, SseRecord
 from llmwrap.dialects.openai.events import add_choice, choice_index, read_usage
 from llmwrap.dialects.openai.likeness import Likeness, likeness_of, text_alone
@@ -40,13 +40,12 @@ class StreamReader:
         self._like: Likeness | None = None
         self._like_index = 0
 
-    def feed(self, data: bytes) -> Iterable[Frame]:
+    def feed(self, data: bytes) -> Iterable[Frame | LikeFrame]:
         """The frames that `data` completes; raises at an error event and at nonsense."""
         if self._like and self._records.clean and not self.ended:
             text = self._like.text_of(data)
             if text:
-                said = TextDelta(self._like_index, text)
-                return (Frame(data[6:-2], {}, [said], self._like, text),)
+                return (LikeFrame(data[6:-2], self._like, self._like_index, text),)
         return self._read(data)
 
     def _read(self, data: bytes) -> Iterator[Frame]:
@@ -128,15 +127,18 @@ class StreamEncoder:
         self._like: object = None
         self._as_like: Likeness | None = None
 
-    def pass_on(self, frame: Frame) -> bytes:
+    def pass_on(self, frame: Frame | LikeFrame) -> bytes:
         """The frame as it came; written anew only where it must be.
 
         The reasons: another model name than was asked for, a wrong `object`, usage that
         the client did not ask for, data that stood on several lines, another upstream
         that goes on with the answer.
         """
-        if frame.like is None:
-            return self._write(frame.raw, frame.data)
+        if isinstance(frame, LikeFrame):
+            return self._pass_like(frame)
+        return self._write(frame.raw, frame.data)
+
+    def _pass_like(self, frame: LikeFrame) -> bytes:
         if frame.like is not self._like:
             self._like = frame.like
             event = self._write(frame.raw, orjson.loads(frame.raw))
