@@ -21,7 +21,7 @@ from llmwrap.server.driver import RelayRun
 from llmwrap.server.outbox import Outbox
 from llmwrap.server.protocol import PROTOCOL, ClientProtocol
 from llmwrap.server.relayed import RelayedAnswer
-from llmwrap.server.threads import Threads
+from llmwrap.server.threads import AfterWork, Threads
 from llmwrap.server.upstreams import Connections
 from llmwrap.server.wsgi_call import Answer, WsgiApp, call_wsgi, environ_of
 from llmwrap.settings.values import Server
@@ -48,6 +48,7 @@ class Front:
         self._threads = threads
         self._connections = connections
         self._outbox = Outbox()
+        self._after_work = AfterWork(threads)
         self._runs: set[RelayRun] = set()
         self._reading: set[asyncio.Timeout] = set()
         self._buffered = 0
@@ -110,7 +111,7 @@ class Front:
             else:
                 await _send_plain(answer, scope, send)
         finally:
-            self._threads.submit(answer.close)
+            self._after_work.add(answer.close)
 
     async def _ask_flask(self, environ: dict[str, Any]) -> Answer:
         loop = asyncio.get_running_loop()

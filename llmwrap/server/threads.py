@@ -1,5 +1,6 @@
 """The plain threads on which Flask and the sinks run; the event loop never waits for them."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable
@@ -26,7 +27,7 @@ class Threads:
             thread.start()
 
     def submit(self, job: Job) -> None:
-        """Run `job` soon, on one of the threads; it must not raise."""
+        """Run `job` soon, on one of the threads; what it raises is logged."""
         self._jobs.put(job)
 
     def stop(self, timeout_s: float) -> None:
@@ -38,7 +39,37 @@ class Threads:
 
     def _run(self) -> None:
         while job := self._jobs.get():
-            try:
-                job()
-            except Exception:
-                log.exception("job_failed")
+            _run_safely(job)
+
+
+class AfterWork:
+    """Jobs of one event loop that may wait: those of one round run on one thread together.
+
+    Waking a thread for each would cost as much as the jobs themselves.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._jobs: list[Job] = []
+
+    def add(self, job: Job) -> None:
+        """Run `job` on a thread, after the loop has come round."""
+        if not self._jobs:
+            asyncio.get_running_loop().call_soon(self._submit)
+        self._jobs.append(job)
+
+    def _submit(self) -> None:
+        jobs, self._jobs = self._jobs, []
+        self._threads.submit(lambda: _run_each(jobs))
+
+
+def _run_each(jobs: list[Job]) -> None:
+    for job in jobs:
+        _run_safely(job)
+
+
+def _run_safely(job: Job) -> None:
+    try:
+        job()
+    except Exception:
+        log.exception("job_failed")
