@@ -12,23 +12,25 @@ from llmwrap.canonical.events import (
 class Transcript:
     """The text of an answer of one choice, while that is all there is.
 
-    `continuable` is whether another model server could go on with it: plain text was said by one
-    choice, and the answer is not over.
+    `continuable` is whether another model server could go on with it: some text was said, by
+    one choice, nothing but text, and the answer is not over.
     """
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self.continuable = False
+        self._more_than_text = False
 
     def note(self, event: Event) -> None:
         """Take in one event."""
-        kind = type(event)
-        if kind is TextDelta and event.index == 0:  # type: ignore[union-attr]
-            self.continuable = self.continuable or not self._parts
-            self._parts.append(event.text)  # type: ignore[union-attr]
-        elif kind in (TextDelta, ReasoningDelta, ToolCallDelta, Finished):
-            self._parts.append("")
-            self.continuable = False
+        if isinstance(event, TextDelta) and event.index == 0:
+            self._parts.append(event.text)
+        elif isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta | Finished):
+            self._more_than_text = True
+
+    @property
+    def continuable(self) -> bool:
+        """See above."""
+        return bool(self._parts) and not self._more_than_text
 
     @property
     def text(self) -> str:
