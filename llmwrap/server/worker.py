@@ -21,9 +21,6 @@ from llmwrap.server.upstreams import Connections
 DRAIN_BEFORE_S = 5.0
 """So long before gunicorn kills a worker, running answers get their terminal error."""
 
-GC_ALLOCATIONS = 20_000
-"""New objects between two collections of the youngest; few of ours form cycles."""
-
 STOP_THREADS_S = 3.0
 
 
@@ -87,7 +84,6 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
         threads.start()
         gc.collect()
         gc.freeze()  # the application lives as long as the worker: never walk it again
-        gc.set_threshold(GC_ALLOCATIONS)
         connections = Connections(settings.timeouts.connect_s)
         front = self.FRONT(self.wsgi, settings.server, threads, connections)
         self.config.app = front
