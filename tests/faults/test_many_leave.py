@@ -14,9 +14,9 @@ from tests.faults.wire import BOUND_S
 from tests.gateway import Gateway, serving
 from tests.web.faults import pool_of
 
-WARM, COUNT, AT_ONCE = 6_000, 10_000, 100
+WARM, COUNT, AT_ONCE = 10_000, 10_000, 100
 
-SETTLING_BYTES = 8_000_000
+SETTLING_BYTES = 12_000_000
 """What an allocator may still take after WARM; over 80,000 clients it levelled off by that."""
 
 POLL_S = 0.05
