@@ -89,7 +89,6 @@ class Exchange:
     outcome: Outcome = "ok"
     usage: Usage | None = None
     finish_reasons: dict[int, str] = field(default_factory=dict)
-    bytes_out: int = 0
     first_byte: float | None = None
     ended: float | None = None
 

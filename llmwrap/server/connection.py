@@ -14,9 +14,9 @@ import httptools
 from llmwrap.errors import (
     GatewayError,
     GatewayFault,
-    UpstreamDisconnected,
     UpstreamProtocolError,
 )
+from llmwrap.upstreams.client import broken
 from llmwrap.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._until_close and exc is None:
             handler.on_end()
         else:
-            handler.on_failed(_broken(begun=self._complete_head))
+            handler.on_failed(broken(begun=self._complete_head))
 
     # What the parser tells.
 
@@ -222,8 +222,3 @@ class UpstreamConnection(asyncio.Protocol):
         self.abort()
         if handler:
             handler.on_failed(error)
-
-
-def _broken(*, begun: bool) -> UpstreamDisconnected:
-    when = "in the middle of its answer" if begun else "before it answered"
-    return UpstreamDisconnected(f"the upstream closed the connection {when}")

@@ -130,8 +130,7 @@ class RelayRun:
         if connection is None:
             self._connect(step)
             return
-        self._connection = connection
-        connection.send(self._connections.request_bytes(step.upstream, step.call), self)
+        self._ask(connection, step)
 
     def _connect(self, step: Open) -> None:
         self._connecting = self._loop.create_task(self._connect_and_send(step))
@@ -144,6 +143,9 @@ class RelayRun:
             self.on_failed(error)
             return
         self._connecting = None
+        self._ask(connection, step)
+
+    def _ask(self, connection: UpstreamConnection, step: Open) -> None:
         self._connection = connection
         connection.send(self._connections.request_bytes(step.upstream, step.call), self)
 

@@ -44,7 +44,6 @@ class OpenAnswer:
         self._raw: urllib3.HTTPResponse = response.raw
         self.status = response.status_code
         self.content_type = response.headers.get("Content-Type", "")
-        self.request_id = response.headers.get("x-request-id", "")
         self.retry_after = response.headers.get("Retry-After", "")
 
     def read(self, timeout_s: float) -> bytes:
@@ -58,7 +57,7 @@ class OpenAnswer:
         except (TimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
             raise UpstreamTimeout("the upstream fell silent") from error
         except (OSError, urllib3.exceptions.HTTPError) as error:
-            raise _broken("in the middle of its answer") from error
+            raise broken(begun=True) from error
         return data
 
     def close(self) -> None:
@@ -204,7 +203,7 @@ def _connection_failure(error: requests.ConnectionError) -> GatewayError:
         told = cause.args[-1]
         if isinstance(told, HTTPException) and not isinstance(told, OSError):
             return UpstreamProtocolError("the upstream's answer is no valid HTTP")
-    return _broken("before it answered")
+    return broken(begun=False)
 
 
 def no_connection(cause: BaseException | None) -> GatewayError:
@@ -214,5 +213,7 @@ def no_connection(cause: BaseException | None) -> GatewayError:
     return UpstreamUnreachable("the upstream cannot be reached")
 
 
-def _broken(when: str) -> UpstreamDisconnected:
+def broken(*, begun: bool) -> UpstreamDisconnected:
+    """The connection broke, before the answer or in it."""
+    when = "in the middle of its answer" if begun else "before it answered"
     return UpstreamDisconnected(f"the upstream closed the connection {when}")
