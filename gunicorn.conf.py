@@ -3,19 +3,18 @@
 `./run` and `gunicorn -c gunicorn.conf.py wsgi:app` are the same server. The names are gunicorn's.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
 
 import llmwrap.app  # noqa: F401 - workers, also those of a reload, share this code
-from llmwrap.auth.signing_key import SigningKeyError
 from llmwrap.logs import logging_config
-from llmwrap.settings import SettingsError
-from llmwrap.startup import PID_FILE, load_for_start, start_banner
+from llmwrap.startup import PID_FILE, UNFIT, load_for_start, start_banner
 
 try:
     _loaded = load_for_start(os.environ)
-except (SettingsError, SigningKeyError) as error:
+except UNFIT as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(78)
 
@@ -54,6 +53,12 @@ def when_ready(_server):
     """The socket is open: say what was found, and three lines to try."""
     sys.stdout.write(f"{start_banner(_loaded, bind)}\n")
     sys.stdout.flush()
+
+
+def pre_fork(_server, _worker):
+    """What workers share they must not write to, and a collection would, to every object."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker):

@@ -33,19 +33,17 @@ HOW_TO_CONNECT = (
 )
 
 
-def banner(
-    settings: Settings, bind: str, *, notices: Sequence[str] = (), ollama_note: str = ""
-) -> str:
+def banner(settings: Settings, bind: str, *, notices: Sequence[str] = ()) -> str:
     """Return the lines of the banner, ending with a newline.
 
     `bind` is the address in use (`host:port` or `unix:/path`), whatever `settings` say.
-    `notices` are shown as they are; `ollama_note` is a remark on the Ollama line.
+    `notices` are shown as they are.
     """
     lines = [f"llmwrap {__version__}", f"  address   {_address(bind)}"]
     lines += [f"  access    {_access(settings, bind)}"]
     lines += _models(settings.pools)
     lines += [f"  notice    {notice}" for notice in notices]
-    lines += ["", "Try:", *_examples(settings, bind, ollama_note)]
+    lines += ["", "Try:", *_examples(settings, bind)]
     return "\n".join(lines) + "\n"
 
 
@@ -95,14 +93,14 @@ def _shown(names: Sequence[str]) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-def _examples(settings: Settings, bind: str, ollama_note: str) -> Iterator[str]:
+def _examples(settings: Settings, bind: str) -> Iterator[str]:
     yield f"  {_curl(settings, bind)}"
     if bind.startswith("unix:"):
         yield "  # other clients need host:port: put nginx in front, or set server.bind"
         return
     yield f"  {_python(settings, bind)}"
-    remark = f"  # {ollama_note}" if ollama_note else ""
-    yield f"  OLLAMA_HOST={base_url(bind)}/ollama ollama list{remark}"
+    key = 'OLLAMA_API_KEY="$KEY" ' if settings.auth_required else ""
+    yield f"  {key}OLLAMA_HOST={base_url(bind)}/ollama ollama list"
 
 
 def _curl(settings: Settings, bind: str) -> str:

@@ -6,6 +6,7 @@ Not a place for decisions. Times are monotonic seconds; one thread writes at a t
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llmwrap.canonical.answers import Stamp
 from llmwrap.canonical.events import Usage
 from llmwrap.canonical.transcript import Transcript
 from llmwrap.errors import GatewayError
@@ -59,8 +60,9 @@ class Exchange:
     """What happened to one request.
 
     `id` is ours and unique (it also goes upstream); `request_id` is what the caller sees, its
-    own where that was well formed. `model` is the name that was asked for. `transcript` is kept
-    where somebody wants it; `rescued` counts the tokens said before another upstream went on.
+    own where that was well formed. `began` is Unix seconds, all other times are monotonic.
+    `model` is the name that was asked for. `transcript` is kept where somebody wants it;
+    `rescued` counts the tokens said before another upstream went on.
     """
 
     id: str
@@ -69,12 +71,16 @@ class Exchange:
     path: str
     client_ip: str
     started: float
+    began: float = 0.0
     traceparent: str = ""
     session: str = ""
     affinity: str = ""
     user_id: str = ""
     user: str = ""
     auth_kind: str = ""
+    key_id: str = ""
+    token_id: str = ""
+    token_version: int | None = None
     service: str = ""
     operation: str = ""
     model: str = ""
@@ -96,6 +102,11 @@ class Exchange:
         """Note the error that the caller is told; without `outcome` its status decides."""
         self.error = error
         self.outcome = outcome or ("refused" if error.status < 500 else "failed")
+
+    @property
+    def stamp(self) -> Stamp:
+        """What its answer is known by."""
+        return Stamp(self.id.removeprefix("req_"), self.began)
 
     @property
     def upstream(self) -> str:

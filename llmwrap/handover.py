@@ -3,6 +3,9 @@
 RELAY_WANTED = "llmwrap.relay_wanted"
 """Set by a server that drives relays itself."""
 
+BODY = "llmwrap.body"
+"""The whole body, bytes, from a server that has read it within our limit."""
+
 RELAY = "llmwrap.relay"
 """Where the view leaves the relay for such a server, instead of an answer."""
 

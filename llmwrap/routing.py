@@ -1,41 +1,71 @@
 """From (service, model) to the pool that serves it; and the model lists made of the same facts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from llmwrap.canonical.messages import Operation
-from llmwrap.dialects.base import Model
-from llmwrap.errors import (
-    InvalidRequest,
-    MissingParameter,
-    ModelNotFound,
-    UpstreamUnreachable,
-)
+from llmwrap.canonical.names import folded, spellings
+from llmwrap.canonical.tasks import Target
+from llmwrap.dialects.base import Model, Offer
+from llmwrap.errors import MissingParameter, ModelNotFound, UpstreamUnreachable
 from llmwrap.settings.values import Kind, ServiceSettings
 from llmwrap.upstreams.catalog import Catalog
 from llmwrap.upstreams.pool import Pool
 from llmwrap.upstreams.upstream import Upstream
 
+Allowed = Callable[[str], bool]
+"""Whether the caller may use a model of this name; one that it may not use is unknown to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a service may reach: its name and prefix for messages, its kinds, its settings."""
+    """What a service may reach: its name and prefix for messages, its kinds, its settings.
+
+    With `loose_names` a model is also found without its default tag, and in any case.
+    """
 
     service: str
     prefix: str
     kinds: frozenset[Kind]
     settings: ServiceSettings
+    loose_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes: `model` as asked for, `upstream_model` as the upstreams call it."""
+    """Where a request goes: `model` as asked for, `upstream_model` as the upstreams call it.
+
+    `catalog` is where `target` looks up what the operator did not say.
+    """
 
     pool: Pool
     model: str
     upstream_model: str
     upstreams: tuple[Upstream, ...]
+    catalog: Catalog | None = None
+
+    def target(self, upstream: Upstream) -> Target:
+        """What a dialect must know of `upstream` to write a task for it."""
+        told, pool = upstream.settings, self.pool.settings
+        listed = self._listed(upstream)
+        length = listed.get("max_model_len")  # vLLM 0.16
+        return Target(
+            model=self.upstream_model,
+            engine=told.engine or str(listed.get("owned_by") or ""),
+            context_length=pool.context_length
+            or (length if type(length) is int else 0),
+            keep_alive=told.keep_alive,
+            embed_batch=told.embed_batch,
+            fill_in_middle=pool.fill_in_middle,
+        )
+
+    def _listed(self, upstream: Upstream) -> Mapping[str, Any]:
+        models = self.catalog.listing(upstream).models if self.catalog else None
+        for name in upstream.spellings(self.upstream_model):
+            if models and name in models:
+                return models[name].extra
+        return {}
 
 
 class Router:
@@ -45,24 +75,33 @@ class Router:
         self._pools = pools
         self._catalog = catalog
 
-    def resolve(self, scope: Scope, model: str, operation: Operation) -> Route:
+    def resolve(
+        self, scope: Scope, model: str, operation: Operation, allowed: Allowed
+    ) -> Route:
         """The route of `model` ("" = the default); ModelNotFound whatever the reason."""
-        asked = model or self._default(scope)
-        for pool in self._pools_of(scope):
-            target = pool.target_of(asked)
-            if target and (upstreams := self._serving(pool, target)):
-                _check_kind(pool, asked, operation)
-                return Route(pool, asked, target, upstreams)
-        self._catalog.miss()
-        raise self._not_found(scope, asked)
+        asked = model or self._default(scope, allowed)
+        if route := self._route(scope, asked, allowed):
+            return route
+        raise self._not_found(scope, asked, operation, allowed)
 
-    def models(self, scope: Scope) -> list[dict[str, Any]]:
-        """The OpenAI entries of every model that can be called here, aliases included."""
-        entries: dict[str, dict[str, Any]] = {}
+    def models(self, scope: Scope, allowed: Allowed) -> list[Offer]:
+        """Every model that can be called here, aliases included."""
+        offers: dict[str, Offer] = {}
         for pool in self._pools_of(scope):
             for name, model in self._listed(pool):
-                entries.setdefault(name, _entry(name, model, pool.owned_by))
-        return list(entries.values())
+                if any(allowed(each) for each in _spellings(pool, name)):
+                    offer = Offer(name, model, pool.settings, pool.owned_by)
+                    offers.setdefault(name, offer)
+        return list(offers.values())
+
+    def model(self, scope: Scope, name: str, allowed: Allowed) -> Offer:
+        """That one of them which `name` leads to; ModelNotFound when there is none."""
+        offers = {offer.name: offer for offer in self.models(scope, allowed)}
+        for pool, reading in self._readings(scope, name):
+            offer = offers.get(reading)
+            if offer and offer.pool is pool.settings:
+                return offer
+        raise self._not_found(scope, name, "show_model", allowed)
 
     def check_listed(self, scope: Scope) -> None:
         """Raise UpstreamUnreachable when every upstream of `scope` has failed to list models."""
@@ -74,26 +113,37 @@ class Router:
         if listings and all(each.error and each.models is None for each in listings):
             raise UpstreamUnreachable("no upstream has told which models it serves")
 
-    def model(self, scope: Scope, name: str) -> dict[str, Any]:
-        """The entry of one model; ModelNotFound when the list does not have it."""
-        for entry in self.models(scope):
-            if entry["id"] == name:
-                return entry
-        self._catalog.miss()
-        raise self._not_found(scope, name)
-
     def _pools_of(self, scope: Scope) -> Iterator[Pool]:
         return (pool for pool in self._pools if pool.kind in scope.kinds)
 
-    def _default(self, scope: Scope) -> str:
+    def _route(self, scope: Scope, asked: str, allowed: Allowed) -> Route | None:
+        for pool, name in self._readings(scope, asked):
+            target = pool.target_of(name) if allowed(name) else None
+            if target and (upstreams := self._serving(pool, target)):
+                return Route(pool, asked, target, upstreams, self._catalog)
+        return None
+
+    def _readings(self, scope: Scope, asked: str) -> Iterator[tuple[Pool, str]]:
+        """(pool, name) of what `asked` may mean: as it stands first, in whichever pool."""
+        for pool in self._pools_of(scope):
+            yield pool, asked
+        others = spellings(asked)[1:]
+        for pool in self._pools_of(scope):
+            if scope.loose_names or pool.tagged_names:
+                yield from ((pool, name) for name in others)
+        if scope.loose_names:
+            wanted = folded(asked)
+            for pool in self._pools_of(scope):
+                for name, _ in self._listed(pool):
+                    if folded(name) == wanted:
+                        yield from ((pool, each) for each in _spellings(pool, name))
+
+    def _default(self, scope: Scope, allowed: Allowed) -> str:
         wanted = scope.settings.default_model
-        pools = tuple(self._pools_of(scope))
-        for pool in pools:
-            target = pool.target_of(wanted) if wanted else None
-            if target and self._serving(pool, target):
-                return wanted
-        for pool in pools:
-            if pool.default_model:
+        if wanted and self._route(scope, wanted, allowed):
+            return wanted
+        for pool in self._pools_of(scope):
+            if pool.default_model and allowed(pool.default_model):
                 return pool.default_model
         raise MissingParameter(
             "model is missing, and no default model is configured", param="model"
@@ -112,42 +162,29 @@ class Router:
         for upstream in pool.upstreams:
             for name, model in (self._catalog.listing(upstream).models or {}).items():
                 models.setdefault(name, model)
-        yield from ((name, models[name]) for name in models if pool.matches(name))
+        for name, model in models.items():
+            if any(pool.matches(each) for each in _spellings(pool, name)):
+                yield name, model
         for alias, target in pool.aliases.items():
-            if target in models:
-                yield alias, models[target]
+            for name in _spellings(pool, target):
+                if name in models:
+                    yield alias, models[name]
+                    break
 
-    def _not_found(self, scope: Scope, model: str) -> ModelNotFound:
-        available = ", ".join(entry["id"] for entry in self.models(scope)[:20])
+    def _not_found(
+        self, scope: Scope, model: str, operation: Operation, allowed: Allowed
+    ) -> ModelNotFound:
+        """The error; the catalog is asked to look whether the model has come meanwhile."""
+        self._catalog.miss()
+        available = ", ".join(each.name for each in self.models(scope, allowed)[:20])
         return ModelNotFound(
             f"model {model[:200]!r} is not served by {scope.prefix or '/'};"
             f" available: {available or 'none'}",
+            model=model[:200],
+            operation=operation,
             code=scope.settings.unknown_model_code,
         )
 
 
-def _check_kind(pool: Pool, model: str, operation: Operation) -> None:
-    embeds = pool.kind == "embed"
-    if embeds == (operation == "embeddings"):
-        return
-    what = "an embedding model" if embeds else "no embedding model"
-    raise InvalidRequest(
-        f"model {model!r} is {what} and cannot serve this operation", param="model"
-    )
-
-
-_PASSED_ON = ("max_model_len", "context_length", "max_context_length")
-"""Extra keys of an upstream's entry that clients read (Continue reads `max_model_len`)."""
-
-
-def _entry(name: str, model: Model, owned_by: str) -> dict[str, Any]:
-    digest = str(model.extra.get("digest") or "")
-    root = f"sha256:{digest.removeprefix('sha256:')}" if digest else name
-    entry = {
-        "id": name,
-        "object": "model",
-        "created": model.created,
-        "owned_by": owned_by,
-        "root": root,
-    }
-    return entry | {key: model.extra[key] for key in _PASSED_ON if key in model.extra}
+def _spellings(pool: Pool, name: str) -> tuple[str, ...]:
+    return spellings(name) if pool.tagged_names else (name,)

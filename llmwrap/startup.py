@@ -7,12 +7,14 @@ What discovery found is handed to the workers in the environment, so that all ag
 import json
 import logging
 from collections.abc import MutableMapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from llmwrap.auth.signing_key import SigningKeyError, load_signing_key
 from llmwrap.banner import banner
 from llmwrap.demo import demo_pools
 from llmwrap.discovery import discover, pools_from
+from llmwrap.errors import StorageUnavailable
 from llmwrap.settings import (
     Loaded,
     SettingsError,
@@ -20,6 +22,8 @@ from llmwrap.settings import (
     load_with_origins,
 )
 from llmwrap.settings.values import Settings
+from llmwrap.storage.engine import open_database
+from llmwrap.storage.revisions import SchemaMismatch, require_current
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +32,8 @@ DISCOVERED = "LLMWRAP_DISCOVERED"
 PID_FILE = "llmwrap.pid"
 """In the data folder: the managing process, for `llmwrap reload`."""
 
-OLLAMA_NOTE = "from the next release"
+UNFIT = (SettingsError, SigningKeyError, SchemaMismatch)
+"""What stops a start: each says what is wrong, none shows a secret."""
 
 
 @dataclass(slots=True)
@@ -48,12 +53,12 @@ MASTER = Master()
 def load_for_start(environ: MutableMapping[str, str]) -> Loaded:
     """The settings of this start or reload.
 
-    At a start SettingsError or SigningKeyError tell what is wrong; at a reload it is logged, and
-    the settings that were good before are kept.
+    At a start UNFIT tells what is wrong; at a reload it is logged, and the settings that were
+    good before are kept.
     """
     try:
         MASTER.good = prepare(environ)
-    except (SettingsError, SigningKeyError) as error:
+    except UNFIT as error:
         if MASTER.good is None:
             raise
         log.error("reload_refused", extra={"problems": str(error)})
@@ -66,7 +71,7 @@ def settings_of_process() -> Settings:
 
 
 def prepare(environ: MutableMapping[str, str]) -> Loaded:
-    """Settings that are complete and good; SettingsError or SigningKeyError when they are not.
+    """Settings that are complete and good, with a database that fits them; UNFIT otherwise.
 
     With no pool configured the loopback model servers are looked for, and what answered is put
     into `environ` for the workers.
@@ -74,6 +79,7 @@ def prepare(environ: MutableMapping[str, str]) -> Loaded:
     environ.pop(DISCOVERED, None)
     loaded = load_with_origins(environ=environ)
     load_signing_key(loaded.settings.data_dir)
+    _prepare_database(loaded.settings)
     if loaded.settings.pools:
         return loaded
     tables = pools_from(discover(port_of(loaded.settings)))
@@ -81,6 +87,12 @@ def prepare(environ: MutableMapping[str, str]) -> Loaded:
         return loaded
     environ[DISCOVERED] = json.dumps(tables)
     return load_with_origins(environ=environ)
+
+
+def _prepare_database(settings: Settings) -> None:
+    """One that is away is no reason not to serve who is in the configuration."""
+    with closing(open_database(settings)) as database, suppress(StorageUnavailable):
+        require_current(database)
 
 
 def port_of(settings: Settings) -> int | None:
@@ -93,4 +105,4 @@ def start_banner(loaded: Loaded, bind: str) -> str:
     """The lines for the terminal, with what will answer: real upstreams, or the demo."""
     settings = loaded.settings
     shown = settings if settings.pools else replace(settings, pools=demo_pools(""))
-    return banner(shown, bind, notices=loaded.notices, ollama_note=OLLAMA_NOTE)
+    return banner(shown, bind, notices=loaded.notices)

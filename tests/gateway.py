@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
+
+from tests import nursery
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,12 +49,16 @@ Settings = str | Mapping[str, Any]
 
 
 class Gateway:
-    """A running gateway as its clients and its operator see it; safe to share by threads."""
+    """A running gateway as its clients and its operator see it; safe to share by threads.
+
+    `master` is the process that manages the workers, where it was started here.
+    """
 
     def __init__(self, address: tuple[str, int], log: Path) -> None:
         self.url = f"http://{address[0]}:{address[1]}"
         self._address = address
         self._log = log
+        self.master = 0
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """`GET path`; options as in `requests`."""
@@ -135,6 +140,7 @@ def serving(
             variables = _environment(home, address, text) | dict(environ or {})
             process = _start(home, listener, SERVERS[server], variables)
         gateway = Gateway(address, home / "log")
+        gateway.master = process.pid
         try:
             _await_ready(process, gateway)
             yield gateway
@@ -191,23 +197,12 @@ def _start(
     listener: socket.socket,
     arguments: tuple[str, ...],
     environ: Mapping[str, str],
-) -> "subprocess.Popen[bytes]":
-    descriptor = listener.fileno()
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", *arguments]
-    with (home / "log").open("wb") as log:
-        return subprocess.Popen(
-            [*command, "--bind", f"fd://{descriptor}", "wsgi:app"],
-            cwd=ROOT,
-            env=dict(environ),
-            pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+) -> nursery.Born:
+    bind = ("--bind", "fd://{0}")
+    return nursery.start((*arguments, *bind), environ, home / "log", listener.fileno())
 
 
-def _await_ready(process: "subprocess.Popen[bytes]", gateway: Gateway) -> None:
+def _await_ready(process: nursery.Born, gateway: Gateway) -> None:
     """Return once every upstream has been asked for its models, dead or alive."""
     for _ in range(round(START_S / POLL_S)):
         try:
@@ -223,7 +218,7 @@ def _await_ready(process: "subprocess.Popen[bytes]", gateway: Gateway) -> None:
     raise AssertionError(f"the gateway is not ready:\n{gateway.log()}")
 
 
-def _end(process: "subprocess.Popen[bytes]") -> int:
+def _end(process: nursery.Born) -> int:
     process.send_signal(signal.SIGTERM)
     try:
         return process.wait(END_S)

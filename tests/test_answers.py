@@ -2,7 +2,6 @@
 
 import pytest
 
-from llmwrap.answers import MAX_ANSWER_BYTES, ErrorAnswer, PlainAnswer, StreamAnswer
 from llmwrap.canonical.events import Usage
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.openai import OpenAI
@@ -14,7 +13,13 @@ from llmwrap.errors import (
     UpstreamRefusal,
 )
 from llmwrap.exchange import Exchange
-from tests.dialects.streams import new_exchange
+from llmwrap.relay.answers import (
+    MAX_ANSWER_BYTES,
+    ErrorAnswer,
+    PlainAnswer,
+    StreamAnswer,
+)
+from tests.dialects.streams import AT, STAMP, new_exchange
 from tests.relay.bench import DONE, ROLE, STOP, TEXT, WHOLE, chunk
 
 REQUEST = Request("chat", "m", stream=True, body={})
@@ -25,8 +30,8 @@ def _stream(
 ) -> StreamAnswer:
     dialect = OpenAI()
     return StreamAnswer(
-        dialect.frame_reader(REQUEST),
-        dialect.encoder(REQUEST),
+        dialect.frame_reader(),
+        dialect.encoder(REQUEST, STAMP),
         exchange or new_exchange(),
         hold_empty=hold_empty,
     )
@@ -38,9 +43,9 @@ def _plain(*, refuse_empty: bool = False) -> PlainAnswer:
 
 def test_stream_ends_at_done() -> None:
     answer = _stream()
-    assert answer.feed(ROLE + TEXT[:9]) == ROLE
+    assert answer.feed(ROLE + TEXT[:9], AT) == ROLE
     assert not answer.ended
-    assert answer.feed(TEXT[9:] + DONE + TEXT) == TEXT + DONE
+    assert answer.feed(TEXT[9:] + DONE + TEXT, AT) == TEXT + DONE
     assert answer.ended
     assert answer.failure is None
 
@@ -48,54 +53,56 @@ def test_stream_ends_at_done() -> None:
 def test_stream_notes_usage_and_reasons_as_they_come() -> None:
     exchange = new_exchange()
     answer = _stream(exchange)
-    answer.feed(chunk({"content": "a"}, usage={"prompt_tokens": 1}))
+    answer.feed(chunk({"content": "a"}, usage={"prompt_tokens": 1}), AT)
     assert exchange.usage == Usage(1)
-    answer.feed(chunk({}, "length", usage={"prompt_tokens": 1, "completion_tokens": 2}))
+    answer.feed(
+        chunk({}, "length", usage={"prompt_tokens": 1, "completion_tokens": 2}), AT
+    )
     assert exchange.usage == Usage(1, 2)
     assert exchange.finish_reasons == {0: "length"}
 
 
 def test_what_was_whole_before_an_error_still_leaves() -> None:
     answer = _stream()
-    assert answer.feed(ROLE + TEXT + b"data: oops\n\n" + STOP + DONE) == ROLE + TEXT
+    assert answer.feed(ROLE + TEXT + b"data: oops\n\n" + STOP + DONE, AT) == ROLE + TEXT
     assert type(answer.failure) is UpstreamProtocolError
     assert not answer.ended
 
 
 def test_stream_that_stops_short_fails_at_its_end() -> None:
     answer = _stream()
-    answer.feed(TEXT)
-    assert answer.end() == b""
+    answer.feed(TEXT, AT)
+    assert answer.end(AT) == b""
     assert type(answer.failure) is UpstreamProtocolError
 
 
 def test_held_frames_leave_with_the_first_content() -> None:
     answer = _stream(hold_empty=True)
     blank = chunk({"content": " "})
-    assert answer.feed(ROLE) == b""
-    assert answer.feed(blank) == b""
-    assert answer.feed(TEXT + STOP) == ROLE + blank + TEXT + STOP
-    assert answer.feed(DONE) == DONE
+    assert answer.feed(ROLE, AT) == b""
+    assert answer.feed(blank, AT) == b""
+    assert answer.feed(TEXT + STOP, AT) == ROLE + blank + TEXT + STOP
+    assert answer.feed(DONE, AT) == DONE
 
 
 def test_held_frames_of_an_empty_stream_never_leave() -> None:
     answer = _stream(hold_empty=True)
-    assert answer.feed(ROLE + STOP + DONE) == b""
+    assert answer.feed(ROLE + STOP + DONE, AT) == b""
     assert type(answer.failure) is EmptyAnswer
 
 
 def test_held_frames_of_a_failing_stream_never_leave() -> None:
     answer = _stream(hold_empty=True)
-    assert answer.feed(ROLE + b'data: {"error":{"message":"boom"}}\n\n') == b""
+    assert answer.feed(ROLE + b'data: {"error":{"message":"boom"}}\n\n', AT) == b""
     assert type(answer.failure) is UpstreamError
 
 
 def test_plain_answer_leaves_whole() -> None:
     answer = _plain(refuse_empty=True)
-    assert [answer.feed(WHOLE[at : at + 1]) for at in range(len(WHOLE))] == [b""] * len(
-        WHOLE
-    )
-    assert answer.end() == WHOLE
+    assert [answer.feed(WHOLE[at : at + 1], AT) for at in range(len(WHOLE))] == [
+        b""
+    ] * len(WHOLE)
+    assert answer.end(AT) == WHOLE
     assert (answer.ended, answer.failure) == (True, None)
 
 
@@ -113,8 +120,8 @@ def test_plain_answer_that_is_none_is_a_failure(
     body: bytes, kind: type[Exception]
 ) -> None:
     answer = _plain(refuse_empty=True)
-    answer.feed(body)
-    assert answer.end() == b""
+    answer.feed(body, AT)
+    assert answer.end(AT) == b""
     assert type(answer.failure) is kind
 
 
@@ -122,27 +129,27 @@ def test_plain_answer_over_the_bound_is_refused_before_its_end() -> None:
     answer = _plain()
     piece = b" " * (MAX_ANSWER_BYTES // 8)
     for _ in range(8):
-        answer.feed(piece)
+        answer.feed(piece, AT)
     assert answer.failure is None
-    answer.feed(b" ")
+    answer.feed(b" ", AT)
     assert type(answer.failure) is UpstreamProtocolError
     assert answer.failure.message == "the upstream's answer is over 67108864 bytes"
 
 
 def test_error_answer_is_read_to_its_end() -> None:
     answer = ErrorAnswer(OpenAI(), 400)
-    assert answer.feed(b'{"error":') == b""
+    assert answer.feed(b'{"error":', AT) == b""
     assert answer.failure is None
-    assert answer.feed(b'{"message":"bad"}}') == b""
-    assert answer.end() == b""
+    assert answer.feed(b'{"message":"bad"}}', AT) == b""
+    assert answer.end(AT) == b""
     assert type(answer.failure) is UpstreamRefusal
     assert answer.failure.message == "bad"
 
 
 def test_error_answer_is_read_to_its_bound() -> None:
     answer = ErrorAnswer(OpenAI(), 500)
-    answer.feed(b" " * 65_536)
+    answer.feed(b" " * 65_536, AT)
     assert not answer.ended
-    answer.feed(b" ")
+    answer.feed(b" ", AT)
     assert answer.ended
     assert type(answer.failure) is UpstreamMute

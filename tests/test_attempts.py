@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from llmwrap import errors
-from llmwrap.attempts import Attempts
 from llmwrap.exchange import Exchange
+from llmwrap.relay.attempts import Attempts
 from llmwrap.routing import Route
 from llmwrap.upstreams.pool import Pool
 from llmwrap.upstreams.upstream import Upstream

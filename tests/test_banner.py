@@ -215,11 +215,9 @@ def test_notices_are_shown_in_order() -> None:
     assert "  notice    pool 'x' is left out\n  notice    second\n" in text
 
 
-def test_ollama_line_carries_its_note_as_a_comment() -> None:
-    text = banner(OPEN, LOCAL, ollama_note="(from the next release)")
-    line = line_with(text, "ollama list")
-    assert line.endswith("/ollama ollama list  # (from the next release)")
-    assert shlex.split(line, comments=True) == [
+def test_ollama_line_is_a_command() -> None:
+    line = line_with(banner(OPEN, LOCAL), "ollama list")
+    assert shlex.split(line) == [
         "OLLAMA_HOST=http://127.0.0.1:8000/ollama",
         "ollama",
         "list",

@@ -196,11 +196,12 @@ def test_test_installs_the_development_lock_once_and_keeps_slow_tests_out(
     first = machine.run("test", "-k", "x")
     assert "installing requirements.txt and requirements-dev.txt" in first.stderr
     place = machine.checkout
+    spread = "-m pytest -n auto --dist loadfile"
     assert first.stdout == (
-        f"handed over: -m pytest -m not integration -k x in {place}\n"
+        f"handed over: {spread} -m not integration -k x in {place}\n"
     )
     everything = machine.run("test", "--all", "-x")
-    assert everything.stdout == f"handed over: -m pytest -x in {place}\n"
+    assert everything.stdout == f"handed over: {spread} -x in {place}\n"
     assert machine.run().stderr == ""
     assert len(machine.noted(" install ")) == 1
 

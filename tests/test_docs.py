@@ -44,6 +44,10 @@ def test_events_of_the_log_are_those_of_the_code() -> None:
         "upstream_ejected",
         "upstream_drained",
         "upstream_back",
+        "limits_degraded",
+        "limits_restored",
+        "keys_fetched",
+        "keys_not_fetched",
         "reload_refused",
         "unhandled",
     ]

@@ -2,19 +2,19 @@
 
 import pytest
 
-from llmwrap.dialects.base import Model
+from llmwrap.dialects.base import Model, Offer
 from llmwrap.errors import ModelNotFound
 from tests.upstreams.making import models
-from tests.upstreams.routers import SILENT, ids, pool_of, router, scope
+from tests.upstreams.routers import SILENT, anything, ids, pool_of, router, scope
 
 
-def test_list_shows_each_model_once_under_its_first_pool() -> None:
+def test_list_has_each_model_once_as_its_first_pool_says() -> None:
     lists = {"a": models(m=5), "b": models(m=9, n=7)}
     pools = (pool_of("a", "*", owned_by="us"), pool_of("b", "*"))
     found, _ = router(lists, *pools)
-    assert found.models(scope()) == [
-        {"id": "m", "object": "model", "created": 5, "owned_by": "us", "root": "m"},
-        {"id": "n", "object": "model", "created": 7, "owned_by": "vllm", "root": "n"},
+    assert found.models(scope(), anything) == [
+        Offer("m", Model("m", 5, {}), pools[0].settings, "us"),
+        Offer("n", Model("n", 7, {}), pools[1].settings, "vllm"),
     ]
 
 
@@ -38,35 +38,17 @@ def test_list_stays_when_an_upstream_falls_silent() -> None:
     lists["a"] = SILENT
     catalog.refresh(pool.upstreams[0])
     assert ids(found, scope()) == ["m"]
-    assert found.resolve(scope(), "m", "chat").upstream_model == "m"
-
-
-def test_entry_passes_on_the_lengths_that_clients_read() -> None:
-    extra = {
-        "max_model_len": 4096,
-        "context_length": 8,
-        "digest": "abc",
-        "url": "http://x",
-    }
-    found, _ = router({"a": (Model("m", 1, extra),)}, pool_of("a", "*"))
-    assert found.model(scope(), "m") == {
-        "id": "m",
-        "object": "model",
-        "created": 1,
-        "owned_by": "vllm",
-        "root": "sha256:abc",
-        "max_model_len": 4096,
-        "context_length": 8,
-    }
+    assert found.resolve(scope(), "m", "chat", anything).upstream_model == "m"
 
 
 def test_entry_of_an_alias_is_that_of_its_model() -> None:
     found, _ = router({"a": models(m=5)}, pool_of("a", "m", aliases={"x": "m"}))
-    assert found.model(scope(), "x")["created"] == 5
+    offer = found.model(scope(), "x", anything)
+    assert (offer.name, offer.model) == ("x", Model("m", 5, {}))
 
 
 def test_entry_of_an_unknown_model_is_404_and_asked_for() -> None:
     found, catalog = router({"a": models("m")}, pool_of("a", "m"))
     with pytest.raises(ModelNotFound, match="available: m"):
-        found.model(scope(), "org/deep:tag")
+        found.model(scope(), "org/deep:tag", anything)
     assert catalog.missed == 1

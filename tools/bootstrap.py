@@ -73,10 +73,11 @@ def hand_over(arguments: "list[str]") -> None:
 
 
 def pytest_options(options: "list[str]") -> "list[str]":
-    """Leave the tests marked `integration` out, unless `--all` asks for them."""
+    """Use every core; leave the tests marked `integration` out, unless `--all` asks for them."""
+    spread = ["-n", "auto", "--dist", "loadfile"]
     if "--all" in options:
-        return [option for option in options if option != "--all"]
-    return ["-m", "not integration", *options]
+        return spread + [option for option in options if option != "--all"]
+    return [*spread, "-m", "not integration", *options]
 
 
 def set_up(stamp: str) -> None:

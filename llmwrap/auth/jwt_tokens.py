@@ -15,9 +15,11 @@ import jwt
 from cachetools import TLRUCache
 from jwt.types import Options
 
+from llmwrap.auth.accounts import Accounts
 from llmwrap.auth.credentials import Credential, refusal
+from llmwrap.auth.last_use import LastUse
 from llmwrap.auth.principal import Principal
-from llmwrap.auth.users import PredefinedUsers, UserRecord
+from llmwrap.auth.users import UserRecord
 
 NAME = "llmwrap"
 """Issuer and audience."""
@@ -29,7 +31,7 @@ CACHE_SIZE = 4096
 
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _OPTIONS: Options = {
-    "require": ["exp", "iat", "iss", "aud", "sub", "jti"],
+    "require": ["exp", "iat", "iss", "aud", "sub", "jti", "ver"],
     "strict_aud": True,
     "enforce_minimum_key_length": True,
     # PyJWT has its own clock and takes floats and numeric strings: see `_check_times`.
@@ -41,10 +43,14 @@ _OPTIONS: Options = {
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says; times are Unix seconds."""
+    """What a verified token says; times are Unix seconds.
+
+    `version` is the user's when it was issued: a new password ends what was issued before.
+    """
 
     user_id: str
     token_id: str
+    version: int
     issued_at: int
     expires_at: int
 
@@ -52,16 +58,21 @@ class Claims:
 class SessionTokens:
     """Issues and verifies session tokens with one key of at least 32 bytes.
 
-    `clock` gives Unix seconds. Verified tokens are remembered for 60 s, never beyond
-    their end, under the SHA-256 of the whole token. Safe to share; the lock guards the
-    cache.
+    Those of guests are good for `guest_ttl_s`; `clock` gives Unix seconds. Verified tokens
+    are remembered for 60 s, never beyond their end, under the SHA-256 of the whole token.
+    Safe to share; the lock guards the cache.
     """
 
     def __init__(
-        self, key: bytes, ttl_s: int, clock: Callable[[], float] = time.time
+        self,
+        key: bytes,
+        ttl_s: int,
+        guest_ttl_s: int,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._key = key
         self._ttl_s = ttl_s
+        self._guest_ttl_s = guest_ttl_s
         self._clock = clock
         self._lock = threading.Lock()
         self._verified: TLRUCache[bytes, Claims] = TLRUCache(
@@ -71,15 +82,21 @@ class SessionTokens:
     def issue(self, user: UserRecord) -> tuple[str, int]:
         """Sign a new token for `user`; return it and its end in Unix seconds."""
         now = int(self._clock())
+        expires_at = now + self.ttl_of(user)
         claims = {
             "iss": NAME,
             "aud": NAME,
             "sub": user.id,
             "jti": secrets.token_hex(16),
+            "ver": user.token_version,
             "iat": now,
-            "exp": now + self._ttl_s,
+            "exp": expires_at,
         }
-        return jwt.encode(claims, self._key, "HS256"), now + self._ttl_s
+        return jwt.encode(claims, self._key, "HS256"), expires_at
+
+    def ttl_of(self, user: UserRecord) -> int:
+        """How long a token for `user` is good, in whole seconds."""
+        return self._guest_ttl_s if user.is_guest else self._ttl_s
 
     def verify(self, token: str) -> Claims:
         """Return the claims of a good token.
@@ -108,10 +125,17 @@ class SessionTokens:
             raise refusal("invalid session token") from error
         payload = decoded["payload"]
         # Exactly the header that we write: no crit, jku, jwk, kid, x5u or b64 gets in.
-        if decoded["header"] != _HEADER or not payload["sub"]:
+        version = payload["ver"]
+        if (
+            decoded["header"] != _HEADER
+            or not payload["sub"]
+            or type(version) is not int
+        ):
             raise refusal("invalid session token")
         self._check_times(payload)
-        return Claims(payload["sub"], payload["jti"], payload["iat"], payload["exp"])
+        return Claims(
+            payload["sub"], payload["jti"], version, payload["iat"], payload["exp"]
+        )
 
     def _check_times(self, payload: dict[str, Any]) -> None:
         issued, ends = payload["iat"], payload["exp"]
@@ -119,7 +143,8 @@ class SessionTokens:
         if not type(issued) is type(ends) is type(starts) is int:
             raise refusal("invalid session token")
         now = self._clock()
-        if max(issued, starts) > now + LEEWAY_S or not 0 < ends - issued <= self._ttl_s:
+        longest = max(self._ttl_s, self._guest_ttl_s)
+        if max(issued, starts) > now + LEEWAY_S or not 0 < ends - issued <= longest:
             raise refusal("invalid session token")
         if ends + LEEWAY_S <= now:
             raise refusal("the session token has expired", code="token_expired")
@@ -129,20 +154,44 @@ def _forget_at(_: bytes, claims: Claims, now: float) -> float:
     return min(now + CACHE_TTL_S, claims.expires_at + LEEWAY_S)
 
 
-def authenticate_session(
-    users: PredefinedUsers, tokens: SessionTokens, credential: Credential
-) -> Principal | None:
-    """Identify a user by a session token, with the user's present groups.
+class Sessions:
+    """Tells whose a session token is, as the accounts are now; safe to share by threads."""
 
-    None for what does not look like a JWT.
-    """
-    token = credential.value
-    if credential.scheme != "bearer" or not looks_like_jwt(token):
-        return None
-    user = users.by_id(tokens.verify(token).user_id)
-    if user is None:
-        raise refusal("invalid session token")
-    return user.principal("jwt")
+    def __init__(
+        self, accounts: Accounts, tokens: SessionTokens, last_use: LastUse
+    ) -> None:
+        self._accounts = accounts
+        self._tokens = tokens
+        self._last_use = last_use
+
+    def authenticate(self, credential: Credential) -> Principal | None:
+        """Identify a user by a session token, with the user's present groups.
+
+        None for what does not look like a JWT.
+        """
+        token = credential.value
+        if credential.scheme != "bearer" or not looks_like_jwt(token):
+            return None
+        claims = self._tokens.verify(token)
+        user = self._user_of(claims)
+        if user is None or self._accounts.standing.token_revoked(claims.token_id):
+            raise refusal("invalid session token")
+        if user.is_guest:
+            self._last_use.note_user(user.id)
+        return self._accounts.limited(
+            user.principal(
+                "guest" if user.is_guest else "jwt",
+                token_id=claims.token_id,
+                expires_at=claims.expires_at,
+            )
+        )
+
+    def _user_of(self, claims: Claims) -> UserRecord | None:
+        user = self._accounts.by_id(claims.user_id)
+        if user and user.token_version < claims.version:
+            # Another worker has just given it out, after a change of the password.
+            user = self._accounts.reload(user)
+        return user if user and user.token_version == claims.version else None
 
 
 def looks_like_jwt(token: str) -> bool:

@@ -1,11 +1,24 @@
-"""Signing in: a name and a password become a session token."""
+"""Signing in and out: a name and a password become a session token, and a session ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from llmwrap.auth.audit import Note, Visit
 from llmwrap.auth.authenticators import CredentialSources
+from llmwrap.auth.basic import MAX_PASSWORD_BYTES, MIN_NEW_CHARS
 from llmwrap.auth.credentials import BEARER_CHALLENGE
+from llmwrap.auth.jwt_tokens import LEEWAY_S
+from llmwrap.auth.principal import Principal
+from llmwrap.auth.throttle import Attempt
 from llmwrap.auth.users import UserRecord
-from llmwrap.errors import AccountBlocked, Unauthenticated
+from llmwrap.errors import (
+    AccountBlocked,
+    Forbidden,
+    InvalidRequest,
+    Unauthenticated,
+)
+from llmwrap.storage.tokens import revoke_refresh_tokens_of, revoke_token
+from llmwrap.storage.users import set_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +31,92 @@ class SignedIn:
 
 
 def sign_in(
-    sources: CredentialSources, email_or_username: str, password: str
+    sources: CredentialSources, email_or_username: str, password: str, visit: Visit
 ) -> SignedIn:
     """Exchange a password for a token, or raise.
 
     Unauthenticated is the same, after the same work, for an unknown name and a wrong
     password; AccountBlocked is for those who know the password; RateLimited comes from
-    PasswordChecker.
+    the throttle and PasswordChecker.
     """
-    user = sources.users.by_sign_in_name(email_or_username)
-    if not sources.passwords.verify(user, password) or user is None:
+    attempt = Attempt(email_or_username, visit.ip)
+    # Both before the database is asked: guesses that are refused must cost nothing there.
+    sources.throttle.check(*attempt)
+    sources.passwords.check_place(visit.ip)
+    user = sources.accounts.by_sign_in_name(email_or_username)
+    actor = user.id if user else ""
+    if not sources.passwords.verify(user, password, attempt) or user is None:
+        sources.trail.note(Note("sign_in", visit, actor, outcome="failed"))
         # No Basic challenge: browsers answer it with a password dialog of their own.
         raise Unauthenticated("wrong email or password", headers=(BEARER_CHALLENGE,))
     if "blocked" in user.groups:
+        sources.trail.note(Note("sign_in", visit, actor, outcome="blocked"))
         raise AccountBlocked("this account is blocked")
+    sources.trail.note(Note("sign_in", visit, actor, user.kind))
+    return _signed_in(sources, user)
+
+
+def sign_out(sources: CredentialSources, principal: Principal, visit: Visit) -> None:
+    """End the session by which the principal came, and no other; nothing for other kinds.
+
+    Raises StorageUnavailable when that cannot be kept.
+    """
+    if not principal.token_id:
+        return
+    ends = datetime.fromtimestamp(principal.expires_at + LEEWAY_S, UTC)
+    with sources.accounts.reach.writing() as session:
+        revoke_token(session, principal.token_id, user_id=principal.id, expires_at=ends)
+    sources.accounts.changed()
+    sources.trail.note(
+        Note("session_ended", visit, principal.id, principal.kind, "session")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """A change of password; `old` may be "" for an account that has none yet."""
+
+    old: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+def change_password(
+    sources: CredentialSources,
+    principal: Principal,
+    change: NewPassword,
+    visit: Visit,
+) -> SignedIn:
+    """Change the own password: every session before ends, and a new one begins.
+
+    Raises Forbidden where the password is not kept here, InvalidRequest when one of the two
+    is not good, RateLimited like `sign_in`.
+    """
+    user, new = sources.accounts.by_id(principal.id), change.new
+    if user is None or user.kind != "local":
+        raise Forbidden("the password of this account cannot be changed here")
+    if (user.password_hash or change.old) and not sources.passwords.verify(
+        user, change.old, Attempt(user.username, visit.ip)
+    ):
+        raise InvalidRequest("the old password is wrong", param="password")
+    if len(new) < MIN_NEW_CHARS or len(new.encode()) > MAX_PASSWORD_BYTES:
+        raise InvalidRequest(
+            f"the new password has {len(new)} characters; accepted: {MIN_NEW_CHARS} or"
+            f" more, and at most {MAX_PASSWORD_BYTES} bytes",
+            param="new_password",
+        )
+    hashed = sources.passwords.hash(new, visit.ip)
+    with sources.accounts.reach.writing() as session:
+        set_password(session, user.id, hashed)
+        revoke_refresh_tokens_of(session, user.id, datetime.now(UTC))
+    sources.accounts.changed()
+    newer = sources.accounts.reload(user)
+    if newer is None:
+        raise Unauthenticated("this account was disabled", headers=(BEARER_CHALLENGE,))
+    note = Note("password_changed", visit, user.id, principal.kind, "user", user.id)
+    sources.trail.note(note)
+    return _signed_in(sources, newer)
+
+
+def _signed_in(sources: CredentialSources, user: UserRecord) -> SignedIn:
     token, expires_at = sources.tokens.issue(user)
     return SignedIn(user, token, expires_at)

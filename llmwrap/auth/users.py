@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llmwrap.auth.principal import Principal, PrincipalKind
 from llmwrap.settings.values import User
+from llmwrap.storage.users import StoredUser, UserKind
 
 
 def user_id(name: str) -> str:
@@ -15,24 +16,65 @@ def user_id(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """One user who can sign in; `email` may be "", `password_hash` is a secret."""
+    """One user; `email`, `name` and `subject` may be "", and so may `password_hash`.
+
+    Who has no password cannot sign in with one. `subject` is what the identity provider
+    calls its user; `token_version` rises with every new password.
+    """
 
     id: str
     username: str
     email: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     groups: frozenset[str]
+    name: str = ""
+    kind: UserKind = "static"
+    is_guest: bool = False
+    active: bool = True
+    token_version: int = 0
+    subject: str = ""
 
-    def principal(self, kind: PrincipalKind) -> Principal:
+    def principal(
+        self, kind: PrincipalKind, *, token_id: str = "", expires_at: int = 0
+    ) -> Principal:
         """Return this user as the one who asks, by a credential of `kind`."""
-        return Principal(self.id, kind, self.username, self.email, self.groups)
+        return Principal(
+            self.id,
+            kind,
+            name=self.username,
+            email=self.email,
+            subject=self.subject or self.id,
+            full_name=self.name,
+            groups=self.groups,
+            is_guest=self.is_guest,
+            token_id=token_id,
+            token_version=self.token_version,
+            expires_at=expires_at,
+        )
+
+
+def record_of(stored: StoredUser) -> UserRecord:
+    """A user of the database."""
+    return UserRecord(
+        id=stored.id,
+        username=stored.username,
+        email=stored.email,
+        password_hash=stored.password_hash,
+        groups=stored.groups,
+        name=stored.name,
+        kind=stored.kind,
+        is_guest=stored.is_guest,
+        active=stored.status == "active",
+        token_version=stored.token_version,
+        subject=stored.subject,
+    )
 
 
 class PredefinedUsers:
     """The users of the configuration: fixed while the process lives, safe to share."""
 
     def __init__(self, users: Iterable[User]) -> None:
-        records = [_record(user) for user in users]
+        records = [_predefined(user) for user in users]
         self._by_username = {record.username: record for record in records}
         self._by_id = {record.id: record for record in records}
         self._by_folded: dict[str, UserRecord] = {}
@@ -61,7 +103,7 @@ class PredefinedUsers:
         return self._by_username.get(name) or self._by_folded.get(name.casefold())
 
 
-def _record(user: User) -> UserRecord:
+def _predefined(user: User) -> UserRecord:
     return UserRecord(
         id=user_id(user.username),
         username=user.username,

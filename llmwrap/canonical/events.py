@@ -51,13 +51,37 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """More of tool call `call` of choice `index`; `id` and `name` come with its first piece."""
+    """More of tool call `call` of choice `index`; `id` and `name` come with its first piece.
+
+    Each call of a choice has a number of its own, whatever its server called it.
+    """
 
     index: int
     call: int
     id: str
     name: str
     arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One token and its natural log probability; `data` are its bytes where they were told.
+
+    `top` are the likeliest tokens in its place, without a `top` of their own.
+    """
+
+    token: str
+    logprob: float
+    data: tuple[int, ...] | None = None
+    top: tuple["TokenLogprob", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogprobsReported:
+    """Log probabilities of the text of choice `index` that came with the same frame."""
+
+    index: int
+    tokens: tuple[TokenLogprob, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +99,15 @@ class UsageReported:
     usage: Usage
 
 
-Event = Started | TextDelta | ReasoningDelta | ToolCallDelta | Finished | UsageReported
+Event = (
+    Started
+    | TextDelta
+    | ReasoningDelta
+    | ToolCallDelta
+    | LogprobsReported
+    | Finished
+    | UsageReported
+)
 
 CONTENT = (TextDelta, ReasoningDelta, ToolCallDelta)
 """Events that carry something of an answer."""

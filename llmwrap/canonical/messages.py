@@ -15,7 +15,9 @@ class Request:
 
     `body` is the client's JSON, read once and never changed; `defaults` are fields that the
     service adds where the client left them out; `usage_asked` says whether a streaming client
-    wants the usage chunk; `base64` whether embeddings leave as base64.
+    wants the usage chunk; `base64` whether embeddings leave as base64. `form` is which of its
+    dialect's ways of asking this was, where there are several. `idle` is set where nothing is
+    asked of the model (Ollama's `load` and `unload`): no upstream is called.
     """
 
     operation: Operation
@@ -25,6 +27,8 @@ class Request:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     usage_asked: bool = False
     base64: bool = False
+    form: str = ""
+    idle: str = ""
 
     def named(self, model: str) -> "Request":
         """The same request for `model`: the default, where the client named none."""

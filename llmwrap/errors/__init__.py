@@ -13,7 +13,10 @@
     |- Unauthenticated        401  authentication_error   invalid_api_key         policy
     |- Forbidden              403  permission_error       forbidden               policy
     |  |- AccountBlocked      403                         account_blocked
+    |  |- AccessRevoked       403                         access_revoked
     |- RateLimited            429  rate_limit_error       rate_limit_exceeded     policy
+    |  |- TokensLimited       429                         token_limit_exceeded
+    |  |- ConcurrencyLimited  429                         concurrency_limit_exceeded
     |- UpstreamError          502  upstream_error         upstream_error          upstream
     |  |- UpstreamUnreachable 502                         upstream_unreachable
     |  |- UpstreamDisconnected 502                        upstream_disconnected
@@ -37,6 +40,8 @@
        |- Overloaded          503                         overloaded
        |- NoHealthyUpstream   503                         no_healthy_upstream
        |- BackendUnavailable  503                         backend_unavailable
+       |- IdentityProviderUnavailable 503                 identity_provider_unavailable
+       |- StorageUnavailable  503                         storage_unavailable
        |- Draining            503                         draining
 
 Raised below `web/`; rendered by one handler in the shape of the route's dialect. A message says
@@ -49,7 +54,9 @@ from llmwrap.errors.base import (
     GatewayError,
 )
 from llmwrap.errors.caller import (
+    AccessRevoked,
     AccountBlocked,
+    ConcurrencyLimited,
     Forbidden,
     InvalidJson,
     InvalidRequest,
@@ -60,6 +67,7 @@ from llmwrap.errors.caller import (
     RateLimited,
     RequestTimeout,
     RequestTooLarge,
+    TokensLimited,
     Unauthenticated,
     UnsupportedParameter,
 )
@@ -67,8 +75,10 @@ from llmwrap.errors.gateway import (
     BackendUnavailable,
     Draining,
     GatewayFault,
+    IdentityProviderUnavailable,
     NoHealthyUpstream,
     Overloaded,
+    StorageUnavailable,
 )
 from llmwrap.errors.upstream import (
     EmptyAnswer,
@@ -93,14 +103,17 @@ from llmwrap.errors.upstream import (
 )
 
 __all__ = [
+    "AccessRevoked",
     "AccountBlocked",
     "BackendUnavailable",
+    "ConcurrencyLimited",
     "Draining",
     "EmptyAnswer",
     "Fault",
     "Forbidden",
     "GatewayError",
     "GatewayFault",
+    "IdentityProviderUnavailable",
     "InvalidJson",
     "InvalidRequest",
     "MethodNotAllowed",
@@ -113,6 +126,8 @@ __all__ = [
     "RateLimited",
     "RequestTimeout",
     "RequestTooLarge",
+    "StorageUnavailable",
+    "TokensLimited",
     "Unauthenticated",
     "UnsupportedParameter",
     "UpstreamAuthFailed",

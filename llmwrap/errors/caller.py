@@ -38,13 +38,25 @@ class NotFound(InvalidRequest):
 
 
 class ModelNotFound(InvalidRequest):
-    """No such model here: unknown, of another service, or not for this caller; all look alike."""
+    """No such model here: unknown, of another service, or not for this caller; all look alike.
+
+    `model` is the name that was asked for, `operation` what for: dialects have their own words.
+    """
 
     status = 404
     code = "model_not_found"
 
-    def __init__(self, message: str, *, code: str = "model_not_found") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str = "",
+        operation: str = "",
+        code: str = "model_not_found",
+    ) -> None:
         super().__init__(message, param="model")
+        self.model = model
+        self.operation = operation
         self.code = code
 
 
@@ -93,6 +105,12 @@ class AccountBlocked(Forbidden):
     code = "account_blocked"
 
 
+class AccessRevoked(Forbidden):
+    """Blocked or revoked while the answer was on its way."""
+
+    code = "access_revoked"
+
+
 class RateLimited(GatewayError):
     """Too much for this caller now."""
 
@@ -100,3 +118,15 @@ class RateLimited(GatewayError):
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
     fault: Fault = "policy"
+
+
+class TokensLimited(RateLimited):
+    """More tokens than this caller may use in a minute."""
+
+    code = "token_limit_exceeded"
+
+
+class ConcurrencyLimited(RateLimited):
+    """More requests of this caller at the same moment than it may have."""
+
+    code = "concurrency_limit_exceeded"

@@ -28,6 +28,23 @@ class BackendUnavailable(GatewayFault):
     code = "backend_unavailable"
 
 
+class StorageUnavailable(GatewayFault):
+    """The database does not answer; mostly a moment's trouble."""
+
+    status = 503
+    code = "storage_unavailable"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after_s=1)
+
+
+class IdentityProviderUnavailable(GatewayFault):
+    """The company's identity provider has not told its keys, so no token of it can be judged."""
+
+    status = 503
+    code = "identity_provider_unavailable"
+
+
 class Draining(GatewayFault):
     """This server is about to stop."""
 

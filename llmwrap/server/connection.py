@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 TAIL_S = 1.0
 """How long the rest of an answer may take whose last event has been given to the client."""
 
+FULL_READ_BYTES = 65_536
+"""After so much at once it is the others' turn: libuv reads on, up to 32 times 256,000 bytes,
+before it looks at any other connection (uvloop 0.23), and that is seconds of work."""
+
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 200
 MAX_INTERIM = 5
@@ -129,6 +133,13 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if not self._complete_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamProtocolError("the upstream's answer has a giant head"))
+        elif len(data) >= FULL_READ_BYTES and self._transport and not self._lost:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._transport and not self._lost and not self._paused:
+            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from llmwrap.errors import GatewayError, UpstreamDisconnected
 from llmwrap.relay import Relay
+from llmwrap.relay.steps import Finish, Give, Open, Queue, Step
 from llmwrap.server.connection import UpstreamConnection
 from llmwrap.server.upstreams import Connections
-from llmwrap.steps import Finish, Give, Open, Queue, Step
 from llmwrap.upstreams.retry_after import read_retry_after
 
 
@@ -52,6 +52,10 @@ class RelayRun:
         if not self.done.done():
             self._do(self._relay.interrupt(self._loop.time(), error))
 
+    def interrupt_soon(self, error: GatewayError) -> None:
+        """As `interrupt`, from any thread."""
+        self._loop.call_soon_threadsafe(self.interrupt, error)
+
     # What the client's connection tells.
 
     def client_gone(self) -> None:
@@ -72,12 +76,17 @@ class RelayRun:
     # What the upstream's connection tells.
 
     def on_head(self, status: int, headers: dict[str, str]) -> None:
+        self._open = None
         content_type = headers.get("content-type", "")
         rest_s = read_retry_after(headers.get("retry-after", ""), time.time())
         self._do(self._relay.opened(self._loop.time(), status, content_type, rest_s))
 
     def on_bytes(self, data: bytes) -> None:
-        self._do(self._relay.feed(self._loop.time(), data))
+        step = self._relay.feed(self._loop.time(), data)
+        if self._started and type(step) is Give:
+            self._client.give(step.data)  # nearly always
+        else:
+            self._do(step)
 
     def on_end(self) -> None:
         self._connection = None
@@ -102,9 +111,14 @@ class RelayRun:
             if step.data:
                 self._start()
                 self._client.give(step.data)
-            self._drop_connection()
             self._open = step
-            self._send(step)
+            if step.served:
+                self._let_go()
+                # Soon: the connection that may take it is in the midst of telling of its end.
+                self._loop.call_soon(self._send_next, step)
+            else:
+                self._drop_connection()
+                self._send(step)
         elif isinstance(step, Queue):
             step.ticket.notify(self._wake)
         elif isinstance(step, Finish):
@@ -124,6 +138,10 @@ class RelayRun:
         if not self._started:
             self._started = True
             self._client.start(self._relay)
+
+    def _send_next(self, step: Open) -> None:
+        if self._open is step and not self.done.done():
+            self._send(step)
 
     def _send(self, step: Open) -> None:
         connection = self._connections.take_idle(step.upstream)
@@ -165,6 +183,12 @@ class RelayRun:
             self._do(self._relay.tick(now))
         self._arm()
 
+    def _let_go(self) -> None:
+        """Of a connection whose answer has been taken in: the next request may use it."""
+        if self._connection:
+            self._connection.detach()
+            self._connection = None
+
     def _drop_connection(self) -> None:
         if self._connecting:
             self._connecting.cancel()
@@ -178,9 +202,8 @@ class RelayRun:
         self._relay.close(self._loop.time())
         if self._timer:
             self._timer.cancel()
-        if self._connection and self._relay.exchange.outcome == "ok":
-            self._connection.detach()
-            self._connection = None
+        if self._relay.exchange.outcome == "ok":
+            self._let_go()
         self._drop_connection()
         if not self.done.done():
             self.done.set_result(None)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from llmwrap.auth.running import Running
 from llmwrap.errors import (
     Draining,
     GatewayError,
@@ -41,10 +42,16 @@ class Front:
     """How long the rest of a refused body is read, and thrown away."""
 
     def __init__(
-        self, app: WsgiApp, limits: Server, threads: Threads, connections: Connections
+        self,
+        app: WsgiApp,
+        limits: Server,
+        running: Running,
+        threads: Threads,
+        connections: Connections,
     ) -> None:
         self._app = app
         self._limits = limits
+        self._running = running
         self._threads = threads
         self._connections = connections
         self._outbox = Outbox()
@@ -71,11 +78,18 @@ class Front:
             return
         if refused:
             send = _lingering(receive, send, self.LINGER_S)
+        size = len(body)
+        environ = environ_of(scope, body)
+        del body  # for as long as the answer takes, nobody needs it
+        scope["headers"].clear()  # nor these
+        if refused:
+            environ[REFUSED] = refused
+            _close_after(scope)
         try:
-            await self._answer(scope, body, refused, send)
+            await self._answer(scope, environ, send)
         finally:
             self._busy -= 1
-            self._buffered -= len(body)
+            self._buffered -= size
 
     def drain(self) -> None:
         """End every running answer with its terminal error, and every new one at once."""
@@ -97,13 +111,7 @@ class Front:
             return Overloaded("too many requests in progress", retry_after_s=1)
         return None
 
-    async def _answer(
-        self, scope: Scope, body: bytes, refused: GatewayError | None, send: Send
-    ) -> None:
-        environ = environ_of(scope, body)
-        if refused:
-            environ[REFUSED] = refused
-            _close_after(scope)
+    async def _answer(self, scope: Scope, environ: dict[str, Any], send: Send) -> None:
         answer = await self._ask_flask(environ)
         try:
             if answer.relay:
@@ -148,7 +156,8 @@ class Front:
                 run.interrupt(_full())
             else:
                 run.begin()
-            await run.done
+            with self._running.watching(answer.relay.exchange, run.interrupt_soon):
+                await run.done
         finally:
             run.client_gone()  # whatever went wrong, nothing stays open or leased
             self._runs.discard(run)
@@ -158,6 +167,9 @@ class Front:
         """The whole body; a GatewayError over a limit or past its deadline."""
         if _declared_length(scope) > self._limits.max_body_bytes:
             raise self._too_large()
+        protocol: ClientProtocol = scope[PROTOCOL]
+        if protocol.answering and not protocol.answering.more_body:
+            return await self._collect(receive)  # nearly always: it is there
         try:
             async with asyncio.timeout(self.BODY_S) as deadline:
                 self._reading.add(deadline)
@@ -211,7 +223,10 @@ async def _send_plain(answer: Answer, scope: Scope, send: Send) -> None:
         {
             "type": "http.response.start",
             "status": answer.status,
-            "headers": answer.headers,
+            "headers": [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in answer.headers
+            ],
         }
     )
     body = b"" if scope["method"] == "HEAD" else answer.body

@@ -49,6 +49,7 @@ class ClientProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._in_body = False
+        self._in_head = False
         self._stopping = False
         self._field_bytes = 0
         self._message_bytes = 0
@@ -65,10 +66,11 @@ class ClientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.parser is None:
             return
-        if self._head_timer is None and not self._in_body:
-            self._expect_head(self.HEAD_S)
+        self._in_head = not self._in_body
         message = self.scope
         super().data_received(data)
+        if self._in_head and self._head_timer is None and self.parser:
+            self._expect_head(self.HEAD_S)  # hardly ever: heads come whole
         if self.scope is message:
             self._message_bytes += len(data)
             self._check_size()
@@ -77,8 +79,7 @@ class ClientProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._field_bytes = self._message_bytes = self._body_bytes = 0
         self.scope[PROTOCOL] = self  # type: ignore[literal-required]
-        if self._head_timer is None:
-            self._expect_head(self.HEAD_S)
+        self._in_head = True
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -101,6 +102,7 @@ class ClientProtocol(HttpToolsProtocol):
         if version == "1.0":
             self.expect_100_continue = False  # RFC 9110, section 10.1.1
         super().on_headers_complete()
+        self._in_head = False
         self._in_body = True
         if self._stopping:
             self.cycle.keep_alive = False

@@ -9,16 +9,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from llmwrap.relay import Relay
 from llmwrap.server.outbox import Outbox
 from llmwrap.server.protocol import ClientProtocol
+from llmwrap.server.wsgi_call import AnswerHeaders
 
 
 class RelayedAnswer:
-    """Writes one relayed answer to its client; `headers` are what Flask adds to the relay's."""
+    """Writes one relayed answer to its client.
+
+    `headers` are what Flask adds to the relay's; the list is emptied when they have been made
+    part of the head, for a stream may take long.
+    """
 
     def __init__(
         self,
         protocol: ClientProtocol,
         cycle: RequestResponseCycle,
-        headers: list[tuple[bytes, bytes]],
+        headers: AnswerHeaders,
         outbox: Outbox,
     ) -> None:
         self._protocol = protocol
@@ -27,30 +32,31 @@ class RelayedAnswer:
         self._outbox = outbox
         self._head = b""
         self._chunked = False
+        self._by_line = False
 
     def start(self, relay: Relay) -> None:
         """Make the head; it is written together with the first bytes."""
         assert relay.head
         cycle = self._cycle
         cycle.response_started = True
-        told = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in relay.head.headers
-        ]
+        told = [(name.lower(), value) for name, value in relay.head.headers]
         names = {name for name, _ in told}
-        added = [pair for pair in self._headers if pair[0] not in names]
-        lines = [STATUS_LINE[relay.head.status]]
-        for name, value in (*cycle.default_headers, *told, *added):
-            lines.append(b"%b: %b\r\n" % (name, value))
+        added = [(name.lower(), value) for name, value in self._headers]
+        self._headers.clear()
+        told += [pair for pair in added if pair[0] not in names]
         if relay.head.streamed:
             self._chunked = cycle.scope["http_version"] == "1.1"
+            self._by_line = relay.head.by_line
             if self._chunked:
-                lines.append(b"transfer-encoding: chunked\r\n")
+                told.append(("transfer-encoding", "chunked"))
             else:
                 cycle.keep_alive = False
         if not cycle.keep_alive:
-            lines.append(b"connection: close\r\n")
-        self._head = b"".join([*lines, b"\r\n"])
+            told.append(("connection", "close"))
+        fields = "".join([f"{name}: {value}\r\n" for name, value in told])
+        date = [b"%b: %b\r\n" % pair for pair in cycle.default_headers]
+        status = STATUS_LINE[relay.head.status]
+        self._head = b"".join([status, *date, fields.encode("latin-1"), b"\r\n"])
 
     def give(self, data: bytes) -> None:
         """Write `data` (not empty), the head before it if it has not left."""
@@ -58,7 +64,7 @@ class RelayedAnswer:
             return
         head, self._head = self._head, b""
         if self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+            data = self._in_chunks(data)
         self._outbox.write(self._protocol.transport, head + data if head else data)
 
     def finish(self, data: bytes) -> None:
@@ -68,7 +74,7 @@ class RelayedAnswer:
             return
         head, self._head = self._head, b""
         if self._chunked:
-            data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + b"0\r\n\r\n"
+            data = (self._in_chunks(data) if data else b"") + b"0\r\n\r\n"
         self._outbox.flush()
         self._protocol.transport.write(head + data)
         cycle.response_complete = True
@@ -76,3 +82,9 @@ class RelayedAnswer:
         if not cycle.keep_alive:
             self._protocol.transport.close()
         cycle.on_response()
+
+    def _in_chunks(self, data: bytes) -> bytes:
+        if not self._by_line:
+            return b"%x\r\n%b\r\n" % (len(data), data)
+        lines = data.splitlines(keepends=True)
+        return b"".join(b"%x\r\n%b\r\n" % (len(line), line) for line in lines)

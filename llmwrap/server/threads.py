@@ -1,4 +1,4 @@
-"""The plain threads on which Flask and the sinks run; the event loop never waits for them."""
+"""The plain threads on which Flask, the sinks and lookups run; the event loop never waits."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ Job = Callable[[], None]
 class Threads:
     """A fixed number of threads and one queue. Who submits bounds how much is in it."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, kind: str = "flask") -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._run, name=f"flask-{number}", daemon=True)
+            threading.Thread(target=self._run, name=f"{kind}-{number}", daemon=True)
             for number in range(count)
         ]
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from llmwrap.dialects.base import Call, Headers
 from llmwrap.errors import UpstreamUnreachable
 from llmwrap.server.connection import UpstreamConnection
+from llmwrap.server.resolver import Resolver
 from llmwrap.upstreams.client import no_connection
 from llmwrap.upstreams.upstream import Upstream
 
@@ -37,10 +39,15 @@ class Address:
 
 
 class Connections:
-    """Makes and keeps the connections of one event loop; not thread-safe."""
+    """Makes and keeps the connections of one event loop; not thread-safe.
 
-    def __init__(self, connect_s: float) -> None:
+    A connection has `connect_s` to come about, name and all addresses together. The resolver is
+    ended with the rest.
+    """
+
+    def __init__(self, connect_s: float, resolver: Resolver) -> None:
         self._connect_s = connect_s
+        self._resolver = resolver
         self._idle: dict[str, list[tuple[float, UpstreamConnection]]] = {}
         self._addresses: dict[str, Address] = {}
         self._tls: ssl.SSLContext | None = None
@@ -63,22 +70,17 @@ class Connections:
         Overloaded when this process has no socket left.
         """
         address = self._address(upstream)
-        loop = asyncio.get_running_loop()
+        until = asyncio.get_running_loop().time() + self._connect_s
         try:
-            async with asyncio.timeout(self._connect_s):
-                _, connection = await loop.create_connection(
-                    lambda: UpstreamConnection(upstream, self._keep),
-                    address.host,
-                    address.port,
-                    ssl=self._context() if address.tls else None,
-                )
+            async with asyncio.timeout_at(until):
+                found = await self._resolver.resolve(address.host)
+                return await self._connect_in_turn(upstream, found, until)
         except TimeoutError as error:
             raise UpstreamUnreachable(
                 "the upstream did not accept a connection"
             ) from error
         except (OSError, UnicodeError) as error:
             raise no_connection(error) from error
-        return connection
 
     def request_bytes(self, upstream: Upstream, call: Call) -> bytes:
         """The call as HTTP/1.1."""
@@ -95,11 +97,35 @@ class Connections:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + call.body
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection, and end the resolver."""
+        self._resolver.stop()
         for kept in self._idle.values():
             for _, connection in kept:
                 connection.abort()
         self._idle.clear()
+
+    async def _connect_in_turn(
+        self, upstream: Upstream, found: tuple[str, ...], until: float
+    ) -> UpstreamConnection:
+        """The first address that accepts; each but the last may take half of what time is left."""
+        *others, last = found
+        for ip in others:
+            left_s = until - asyncio.get_running_loop().time()
+            with suppress(OSError):
+                async with asyncio.timeout(left_s / 2):
+                    return await self._connect_to(upstream, ip)
+        return await self._connect_to(upstream, last)
+
+    async def _connect_to(self, upstream: Upstream, ip: str) -> UpstreamConnection:
+        address = self._address(upstream)
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: UpstreamConnection(upstream, self._keep),
+            ip,
+            address.port,
+            ssl=self._context() if address.tls else None,
+            server_hostname=address.host if address.tls else None,
+        )
+        return connection
 
     def _keep(self, connection: UpstreamConnection) -> None:
         if not connection.open:

@@ -15,6 +15,7 @@ from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]
 from llmwrap.gateway import Gateway
 from llmwrap.server.front import Front
 from llmwrap.server.protocol import ClientProtocol
+from llmwrap.server.resolver import Resolver
 from llmwrap.server.threads import Threads
 from llmwrap.server.upstreams import Connections
 
@@ -22,6 +23,8 @@ DRAIN_BEFORE_S = 5.0
 """So long before gunicorn kills a worker, running answers get their terminal error."""
 
 STOP_THREADS_S = 3.0
+
+_BLOCKED_WHILE_STARTING = frozenset({signal.SIGTERM})
 
 
 class RelayServer(Server):
@@ -48,10 +51,18 @@ class RelayServer(Server):
         self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: whether to stop; without a master there is nobody to stop us."""
+        """Ten times a second: whether to stop; without a master there is nobody to stop us.
+
+        At the first tick requests are being taken. A worker that was told to stop before that
+        serves until the next: in a row of reloads each may be told so early.
+        """
         if os.getppid() != self._parent:
             self.should_exit = True
-        return await super().on_tick(counter)
+        stop = await super().on_tick(counter)
+        if counter > 0:
+            return stop
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED_WHILE_STARTING)
+        return False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more requests, wait for the running ones, then end everything."""
@@ -76,16 +87,26 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
     }
 
     FRONT: ClassVar[type[Front]] = Front
+    RESOLVER: ClassVar[type[Resolver]] = Resolver
+
+    def init_process(self) -> None:
+        """In the new process: a signal to stop is kept until there is something to stop."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED_WHILE_STARTING)
+        super().init_process()
 
     async def _serve(self) -> None:
         gateway: Gateway = self.wsgi.extensions["llmwrap"]
         settings = gateway.settings
         threads = Threads(settings.server.threads)
         threads.start()
+        resolver = self.RESOLVER(settings.timeouts.connect_s)
+        resolver.start()
         gc.collect()
         gc.freeze()  # the application lives as long as the worker: never walk it again
-        connections = Connections(settings.timeouts.connect_s)
-        front = self.FRONT(self.wsgi, settings.server, threads, connections)
+        connections = Connections(settings.timeouts.connect_s, resolver)
+        front = self.FRONT(
+            self.wsgi, settings.server, gateway.running, threads, connections
+        )
         self.config.app = front
         grace_s = max(0.0, self.cfg.graceful_timeout - DRAIN_BEFORE_S)
         server = RelayServer(self.config, front, grace_s)

@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from llmwrap.handover import RELAY, RELAY_WANTED
+from llmwrap.handover import BODY, RELAY, RELAY_WANTED
 from llmwrap.relay import Relay
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Scope = dict[str, Any]
-ByteHeaders = list[tuple[bytes, bytes]]
-
-_REPLACED_BY_RELAY = frozenset({b"content-type", b"content-length"})
+AnswerHeaders = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Answer:
     """
 
     status: int
-    headers: ByteHeaders
+    headers: AnswerHeaders
     body: bytes
     relay: Relay | None
     close: Callable[[], None]
@@ -35,7 +33,7 @@ class Answer:
 
 def call_wsgi(app: WsgiApp, environ: dict[str, Any]) -> Answer:
     """Run `app` to its end (a relay is handed over, not run); raises what `app` raises."""
-    told: list[tuple[str, list[tuple[str, str]]]] = []
+    told: list[tuple[str, AnswerHeaders]] = []
 
     def start_response(status: str, headers: Any, _exc_info: Any = None) -> None:
         told.append((status, headers))
@@ -44,14 +42,9 @@ def call_wsgi(app: WsgiApp, environ: dict[str, Any]) -> Answer:
     close: Callable[[], None] = getattr(chunks, "close", _nothing)
     relay: Relay | None = environ.get(RELAY)
     body = b"" if relay else b"".join(chunks)
+    environ.clear()  # it holds the body, and werkzeug's request, which holds it
     status, headers = told[-1]
-    encoded = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in headers
-    ]
-    if relay:
-        encoded = [pair for pair in encoded if pair[0] not in _REPLACED_BY_RELAY]
-    return Answer(int(status[:3]), encoded, body, relay, close)
+    return Answer(int(status[:3]), headers, body, relay, close)
 
 
 def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
@@ -77,6 +70,7 @@ def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         RELAY_WANTED: True,
+        BODY: body,
     }
     for name, value in scope["headers"]:
         _add_header(environ, name.decode("latin-1"), value.decode("latin-1"))

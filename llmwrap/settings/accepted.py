@@ -6,7 +6,7 @@ true is no 1.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
@@ -73,36 +73,44 @@ class Secret(Text):
 
 
 class Texts(Value):
-    """A list of strings, none of them empty; `least` of them."""
+    """A list of strings, none of them empty; `least` of them, or some of those `among`."""
 
-    def __init__(self, *, least: int = 0) -> None:
+    def __init__(self, *, least: int = 0, among: Sequence[str] = ()) -> None:
+        words = "a list of at least one string" if least else "a list of strings"
         super().__init__(
-            "a list of at least one string" if least else "a list of strings",
+            f"a list of some of {', '.join(among)}" if among else words,
             lambda value: (
-                isinstance(value, list)
+                _are_texts(value)
                 and len(value) >= least
-                and all(isinstance(item, str) and item for item in value)
+                and (not among or set(value) <= set(among))
             ),
+            convert=tuple,
             required=least > 0,
         )
 
 
-class TextTable(fields.Field[Any]):
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, str) and item for item in value
+    )
+
+
+class FreeTable(fields.Field[Any]):
     """A table with free keys; every value is as `item` says."""
 
-    def __init__(self, item: Text) -> None:
+    def __init__(self, item: Value) -> None:
         messages: dict[str, Any] = dict.fromkeys(("null", "invalid"), "a table")
         super().__init__(error_messages=messages)
         self.item = item
 
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> dict[str, str]:
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise self.make_error("invalid")
         accepted = self.item.error_messages["invalid"]
         bad = {key: [accepted] for key in value if not self.item.accepts(value[key])}
         if bad:
             raise ValidationError(bad)
-        return dict(value)
+        return {key: self.item.convert(value[key]) for key in value}
 
 
 def whole(least: int) -> Value:
@@ -150,6 +158,7 @@ _BIND = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][\w.-]*):([1-9][0-9]{0,4})
 _HASH = re.compile(r"(?:scrypt:\d+:\d+:\d+|pbkdf2:[\w-]+:\d+)\$[^$]+\$[0-9a-f]+")
 _KEY = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 _DATABASE = re.compile(r"(?:sqlite|postgres|postgresql)(?:\+\w+)?://.+")
+_GO_DURATION = re.compile(r"-?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+|0")
 _STORAGE = re.compile(r"memory://|(?:rediss?|redis\+(?:unix|sentinel|cluster))://.+")
 
 
@@ -201,6 +210,20 @@ def database_url() -> Secret:
 def key() -> Secret:
     """A shared key that fits into a header."""
     return Secret("printable ASCII, no space at either end", _KEY.fullmatch)
+
+
+def go_duration() -> Text:
+    """How long Ollama keeps a model loaded: a Go duration, "-1s" for ever; "" is its default."""
+    words = 'a Go duration such as "5m", "1h30m" or "-1s"'
+    return Text(words, lambda text: not text or _GO_DURATION.fullmatch(text))
+
+
+def fill_in_middle() -> Text:
+    """The prompt that makes a model fill a gap."""
+    return Text(
+        "a text with {prefix} and {suffix} in it",
+        lambda text: not text or ("{prefix}" in text and "{suffix}" in text),
+    )
 
 
 def password_hash() -> Secret:

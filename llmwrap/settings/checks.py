@@ -67,7 +67,12 @@ def _guarded_bind(draft: Draft) -> Iterator[str]:
     mode = _given(draft, ("auth", "mode"), "auto")
     if mode != "auto" or not bind().accepts(address) or Server(bind=address).loopback:
         return
-    sources = (("auth", "api_key"), ("users",), ("auth", "oidc", "jwks_url"))
+    sources = (
+        ("users",),
+        ("auth", "api_key"),
+        ("auth", "oidc", "jwks_url"),
+        ("auth", "guest", "enabled"),
+    )
     if not any(_given(draft, source, None) for source in sources):
         yield (
             f'auth.mode: "auto" finds no credential, and server.bind = "{address}" is '

@@ -11,10 +11,6 @@ from llmwrap.settings.places import dotted, leaves
 from llmwrap.settings.values import PoolSettings, Settings
 
 NOT_BUILT: Mapping[str, str] = {
-    "database": "the database is",
-    "auth.guest": "guest accounts are",
-    "auth.oidc": "the company's identity provider is",
-    "limits": "request limits are",
     "chat_log": "the chat log is",
     "media.resolve_url": "media ids are",
     "media.timeout_s": "media ids are",
@@ -23,7 +19,7 @@ NOT_BUILT: Mapping[str, str] = {
 }
 """Settings without effect yet (a section, a key, or a pattern), and what is missing."""
 
-BUILT_DIALECTS = frozenset({"openai"})
+BUILT_DIALECTS = frozenset({"ollama", "openai"})
 """What upstreams may speak today."""
 
 SHORT_KEY = 16
@@ -37,12 +33,26 @@ def usable_pools(settings: Settings) -> tuple[PoolSettings, ...]:
 
 def notices(settings: Settings, draft: Draft) -> tuple[str, ...]:
     """One line each, without secrets."""
-    return (*_short_key(settings), *_without_effect(draft), *_left_out(settings))
+    return (
+        *_short_key(settings),
+        *_closed_provider(settings),
+        *_without_effect(draft),
+        *_left_out(settings),
+    )
 
 
 def _short_key(settings: Settings) -> Iterator[str]:
     if 0 < len(settings.auth.api_key) < SHORT_KEY:
         yield f"auth.api_key is shorter than {SHORT_KEY} characters: it can be guessed"
+
+
+def _closed_provider(settings: Settings) -> Iterator[str]:
+    oidc = settings.auth.oidc
+    if oidc.jwks_url and not (oidc.issuer and oidc.audience):
+        yield (
+            "auth.oidc.jwks_url is set without issuer and audience: no token of the "
+            "identity provider is accepted"
+        )
 
 
 def _without_effect(draft: Draft) -> Iterator[str]:

@@ -11,8 +11,9 @@ from llmwrap.settings.accepted import Secret, Value
 from llmwrap.settings.display import as_toml, is_secret, masked
 from llmwrap.settings.draft import Draft
 from llmwrap.settings.places import MISSING, Where, dotted, leaves, lookup
-from llmwrap.settings.schema import UNKNOWN, field_at, keys_at
+from llmwrap.settings.schema import field_at, keys_at
 from llmwrap.settings.secrets import FORMS, UNRESOLVED
+from llmwrap.settings.section import UNKNOWN
 
 
 class SettingsError(ValueError):

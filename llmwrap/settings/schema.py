@@ -4,56 +4,21 @@ A schema names the keys and what each accepts; the defaults stand in `values`, s
 that is not given is left to the dataclass.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from marshmallow import RAISE, Schema, fields, post_load
-from marshmallow.validate import Length
+from marshmallow import fields
 
 from llmwrap.settings import accepted, values
-from llmwrap.settings.accepted import Flag, Text, Texts, TextTable, choice, whole
+from llmwrap.settings.accepted import Flag, FreeTable, Text, Texts, choice, whole
 from llmwrap.settings.places import Where
-
-UNKNOWN = "unknown"
-"""The message for a key that is not in the schema."""
-
-
-class Section(Schema):
-    """A table that becomes what `makes` returns for its keys."""
-
-    makes: ClassVar[Callable[..., Any]]
-    error_messages = {"unknown": UNKNOWN, "type": "a table"}  # noqa: RUF012 (as in Schema)
-
-    class Meta:
-        """An unknown key is a mistake, not something to drop."""
-
-        unknown = RAISE
-
-    @post_load
-    def build(self, data: Mapping[str, Any], **_kwargs: Any) -> Any:
-        """The frozen value, its lists made tuples."""
-        return self.makes(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in data.items()
-            }
-        )
-
-
-def _table(schema: type[Section]) -> fields.Nested:
-    return fields.Nested(schema, error_messages={"null": "a table"})
-
-
-def _tables(schema: type[Section], *, least: int = 0) -> fields.List[Any]:
-    words = "a list of at least one table" if least else "a list of tables"
-    return fields.List(
-        _table(schema),
-        required=least > 0,
-        validate=Length(min=least, error=words),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), words),
-    )
+from llmwrap.settings.pool_schema import PoolSchema
+from llmwrap.settings.section import Section, table, tables
+from llmwrap.settings.service_schema import (
+    OlderServiceSchema,
+    OllamaServiceSchema,
+    ServiceSchema,
+)
 
 
 class ServerSchema(Section):
@@ -84,6 +49,7 @@ class GuestSchema(Section):
     makes = values.Guest
     enabled = Flag()
     token_ttl_s = whole(1)
+    group = Text("the name of a group", bool)
 
 
 class OidcSchema(Section):
@@ -103,8 +69,12 @@ class AuthSchema(Section):
     mode = choice(values.Auth, "mode")
     api_key = accepted.key()
     token_ttl_s = whole(1)
-    guest = _table(GuestSchema)
-    oidc = _table(OidcSchema)
+    refresh_ttl_s = whole(1)
+    api_key_ttl_s = whole(1)
+    api_keys_per_user = whole(1)
+    group_models = FreeTable(Texts())
+    guest = table(GuestSchema)
+    oidc = table(OidcSchema)
 
 
 class UserSchema(Section):
@@ -125,7 +95,7 @@ class LimitsSchema(Section):
     storage_url = accepted.storage_url()
     concurrent_requests = whole(0)
     tokens_per_minute = whole(0)
-    groups = TextTable(accepted.rates())
+    groups = FreeTable(accepted.rates())
 
 
 class ChatLogSchema(Section):
@@ -180,57 +150,6 @@ class OtelSchema(Section):
     endpoint = accepted.web_address()
 
 
-class UpstreamSchema(Section):
-    """One of `[[pools.upstreams]]`."""
-
-    makes = values.UpstreamSettings
-    name = accepted.name()
-    url = accepted.base_url(required=True)
-    dialect = choice(values.UpstreamSettings, "dialect")
-    api_key = accepted.key()
-    max_in_flight = whole(0)
-    models = Texts()
-
-
-class PoolSchema(Section):
-    """One of `[[pools]]`."""
-
-    makes = values.PoolSettings
-    name = accepted.name()
-    kind = choice(values.PoolSettings, "kind", required=True)
-    models = Texts(least=1)
-    upstreams = _tables(UpstreamSchema, least=1)
-    policy = choice(values.PoolSettings, "policy")
-    owned_by = Text()
-    default_model = Text()
-    aliases = TextTable(Text("the name of a model", bool))
-    inject_defaults = Flag()
-    rescue = choice(values.PoolSettings, "rescue")
-
-
-class ServiceSchema(Section):
-    """One of `[services.NAME]`."""
-
-    makes: ClassVar[Callable[..., Any]] = values.ServiceSettings
-    default_model = Text()
-    upstream_error_status = accepted.Value(
-        "0 or a status from 500 to 599",
-        lambda value: type(value) is int and (value == 0 or 500 <= value <= 599),
-    )
-    unknown_model_code = Text("an error code such as model_not_found", str.isidentifier)
-    empty_answer = choice(values.ServiceSettings, "empty_answer")
-    user_input = choice(values.ServiceSettings, "user_input")
-    default_temperature = accepted.number_or_none(2)
-    default_top_p = accepted.number_or_none(1)
-    responses = choice(values.ServiceSettings, "responses")
-
-
-class OlderServiceSchema(ServiceSchema):
-    """`[services.v1]`: what is not given is as in the older reference documents."""
-
-    makes = partial(replace, values.OLDER_DOCUMENTS)
-
-
 def _services(**given: values.ServiceSettings) -> dict[str, values.ServiceSettings]:
     return values.default_services() | given
 
@@ -239,33 +158,33 @@ class ServicesSchema(Section):
     """`[services]`: the known names, no others."""
 
     makes = staticmethod(_services)
-    api = _table(ServiceSchema)
-    chat = _table(ServiceSchema)
-    code = _table(ServiceSchema)
-    embed = _table(ServiceSchema)
-    v1 = _table(OlderServiceSchema)
-    ollama = _table(ServiceSchema)
+    api = table(ServiceSchema)
+    chat = table(ServiceSchema)
+    code = table(ServiceSchema)
+    embed = table(ServiceSchema)
+    v1 = table(OlderServiceSchema)
+    ollama = table(OllamaServiceSchema)
 
 
 class SettingsSchema(Section):
     """The whole file."""
 
     makes = values.Settings
-    server = _table(ServerSchema)
-    database = _table(DatabaseSchema)
-    auth = _table(AuthSchema)
-    users = _tables(UserSchema)
-    limits = _table(LimitsSchema)
-    chat_log = _table(ChatLogSchema)
-    timeouts = _table(TimeoutsSchema)
-    media = _table(MediaSchema)
-    log = _table(LogSchema)
-    otel = _table(OtelSchema)
-    pools = _tables(PoolSchema)
-    services = _table(ServicesSchema)
+    server = table(ServerSchema)
+    database = table(DatabaseSchema)
+    auth = table(AuthSchema)
+    users = tables(UserSchema)
+    limits = table(LimitsSchema)
+    chat_log = table(ChatLogSchema)
+    timeouts = table(TimeoutsSchema)
+    media = table(MediaSchema)
+    log = table(LogSchema)
+    otel = table(OtelSchema)
+    pools = tables(PoolSchema)
+    services = table(ServicesSchema)
 
 
-ROOT = _table(SettingsSchema)
+ROOT = table(SettingsSchema)
 
 
 def field_at(where: Where) -> fields.Field[Any] | None:
@@ -277,7 +196,7 @@ def field_at(where: Where) -> fields.Field[Any] | None:
         elif isinstance(node, fields.List):
             node = node.inner if isinstance(step, int) else None
         else:
-            node = node.item if isinstance(node, TextTable) else None
+            node = node.item if isinstance(node, FreeTable) else None
     return node if isinstance(node, fields.Field) else None
 
 

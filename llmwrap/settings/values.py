@@ -50,15 +50,16 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Guest accounts: off unless asked for."""
+    """Guest accounts: off unless asked for. `group` is the one that they are put in."""
 
     enabled: bool = False
     token_ttl_s: int = 3600
+    group: str = "user"
 
 
 @dataclass(frozen=True, slots=True)
 class Oidc:
-    """The company's identity provider: where its keys are, and what its tokens say."""
+    """The company's identity provider; nothing is derived from `keycloak_base_url`."""
 
     jwks_url: str = ""
     issuer: str = ""
@@ -68,11 +69,19 @@ class Oidc:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Who gets in; `auto` is off only while no credential source is configured."""
+    """Who gets in; `auto` is off only while no credential source is configured.
+
+    `api_key_ttl_s` is the longest life of an API key, and its life unless told otherwise.
+    `group_models`: who is in groups that have patterns may use what those match only.
+    """
 
     mode: Literal["auto", "required", "off"] = "auto"
     api_key: str = field(default="", repr=False)
     token_ttl_s: int = 86_400
+    refresh_ttl_s: int = 2_592_000
+    api_key_ttl_s: int = 7_776_000
+    api_keys_per_user: int = 5
+    group_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     guest: Guest = field(default_factory=Guest)
     oidc: Oidc = field(default_factory=Oidc)
 
@@ -149,7 +158,12 @@ class Otel:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamSettings:
-    """One model server: `url` is what the dialect's own client takes as its base."""
+    """One model server: `url` is what the dialect's own client takes as its base.
+
+    `engine` is the server's make where its dialect does not tell ("" = as its list of models
+    says, else vLLM); `embed_batch` how many texts it embeds at once; `keep_alive` (a Go
+    duration) how long an Ollama server keeps a model loaded, "" = as it likes.
+    """
 
     name: str
     url: str
@@ -157,6 +171,13 @@ class UpstreamSettings:
     api_key: str = field(default="", repr=False)
     max_in_flight: int = 0
     models: tuple[str, ...] = ()
+    engine: Literal["", "vllm", "llamacpp", "tgi", "tei", "openai"] = ""
+    embed_batch: int = 32
+    keep_alive: str = ""
+
+
+CAPABILITIES = ("tools", "thinking", "vision", "insert", "audio")
+"""What a model may be able to do besides its kind, in Ollama's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +186,9 @@ class PoolSettings:
 
     `rescue`: how an upstream goes on with an answer that another one broke off: vLLM's
     `continue_final_message`, or a prefilled assistant turn alone (llama.cpp, Ollama).
+    `context_length` in tokens, 0 = as the upstream says; `capabilities` () = not known, so that
+    nothing is refused; `fill_in_middle` makes a prompt of {prefix} and {suffix} for models that
+    can fill a gap; `think_tags`: thoughts come as `<think>` in the text.
     """
 
     name: str
@@ -177,6 +201,10 @@ class PoolSettings:
     aliases: Mapping[str, str] = field(default_factory=dict)
     inject_defaults: bool = True
     rescue: Literal["off", "continue", "prefill"] = "off"
+    context_length: int = 0
+    capabilities: tuple[str, ...] = ()
+    fill_in_middle: str = ""
+    think_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +213,8 @@ class ServiceSettings:
 
     `upstream_error_status` 0 keeps 502/503/504; `default_temperature` and
     `default_top_p` None inject nothing (in the file: "none"); `user_input` "required"
-    refuses a chat without text or image from a user.
+    refuses a chat without text or image from a user. `allowed_origins` (patterns) are web
+    pages that may call the service; `open_discovery` lets anybody list and show its models.
     """
 
     default_model: str = ""
@@ -196,6 +225,8 @@ class ServiceSettings:
     default_temperature: float | None = None
     default_top_p: float | None = None
     responses: Literal["auto", "simple", "openai"] = "openai"
+    allowed_origins: tuple[str, ...] = ()
+    open_discovery: bool = False
 
 
 OLDER_DOCUMENTS = ServiceSettings(
@@ -209,6 +240,21 @@ OLDER_DOCUMENTS = ServiceSettings(
 )
 """Defaults of service `v1`, which behaves as the older reference documents say."""
 
+OLLAMA_SERVICE = ServiceSettings(
+    allowed_origins=(
+        "*://localhost",
+        "*://127.0.0.1",
+        "*://0.0.0.0",
+        "app://*",
+        "file://*",
+        "tauri://*",
+        "vscode-webview://*",
+        "vscode-file://*",
+        "*-extension://*",
+    ),
+)
+"""Defaults of service `ollama`: the origins of Ollama 0.33; a pattern holds for any port."""
+
 SERVICE_NAMES = ("api", "chat", "code", "embed", "v1", "ollama")
 
 
@@ -216,6 +262,7 @@ def default_services() -> dict[str, ServiceSettings]:
     """Each service's compatibility settings when the file says nothing."""
     services = dict.fromkeys(SERVICE_NAMES, ServiceSettings())
     services["v1"] = OLDER_DOCUMENTS
+    services["ollama"] = OLLAMA_SERVICE
     return services
 
 
@@ -247,6 +294,7 @@ class Settings:
     @property
     def auth_required(self) -> bool:
         """Whether a request needs a credential: `auto` asks once any source exists."""
-        if self.auth.mode != "auto":
-            return self.auth.mode == "required"
-        return bool(self.auth.api_key or self.users or self.auth.oidc.jwks_url)
+        auth = self.auth
+        if auth.mode != "auto":
+            return auth.mode == "required"
+        return any((self.users, auth.api_key, auth.oidc.jwks_url, auth.guest.enabled))

@@ -58,4 +58,8 @@ def _model_fields(exchange: Exchange) -> dict[str, Any]:
     if exchange.usage:
         fields["prompt_tokens"] = exchange.usage.prompt
         fields["completion_tokens"] = exchange.usage.completion
+    if exchange.affinity:
+        fields["affinity"] = exchange.affinity
+    if exchange.rescued:
+        fields["rescued"] = exchange.rescued
     return fields

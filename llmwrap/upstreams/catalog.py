@@ -72,9 +72,11 @@ class Catalog:
     def serves(self, upstream: Upstream, model: str) -> bool | None:
         """Whether `upstream` has `model`; None while it has not listed its models."""
         models = self._listings[upstream.name].models
-        if upstream.lacked(model, self._clock()):
+        spellings = upstream.spellings(model)
+        now = self._clock()
+        if any(upstream.lacked(name, now) for name in spellings):
             return False
-        return None if models is None else model in models
+        return None if models is None else not models.keys().isdisjoint(spellings)
 
     @property
     def ready(self) -> bool:

@@ -2,6 +2,9 @@
 
 `requests` adapters without a session: no redirects, no cookies, no environment proxies or
 netrc, no decompression, no retries of its own. One connection pool per upstream.
+
+Names are looked up by the system as long as it takes, and `connect_s` is for each address: what
+bounds both stands in the event loop (`server/resolver.py`), where production's requests are made.
 """
 
 import errno
@@ -83,10 +86,35 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, tls: ssl.SSLContext | None, most_kept: int) -> None:
         self._tls = tls
+        self._this_thread = threading.local()
         super().__init__(pool_connections=1, pool_maxsize=most_kept, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._tls, **options)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": self._noting(urllib3.HTTPConnectionPool),
+            "https": self._noting(urllib3.HTTPSConnectionPool),
+        }
+
+    def _noting(self, pool: Any) -> Any:
+        """A pool that notes when a connection is made; urllib3 does not tell (2.8)."""
+        this_thread = self._this_thread
+
+        class Connection(pool.ConnectionCls):  # type: ignore[misc]
+            def connect(self) -> None:
+                this_thread.connected = True
+                super().connect()
+
+        return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+    def begin(self) -> None:
+        """A request of this thread begins."""
+        self._this_thread.connected = False
+
+    @property
+    def reused(self) -> bool:
+        """Whether this thread's last request went out on a kept connection."""
+        return not self._this_thread.connected
 
     def cert_verify(self, *args: Any) -> None:
         """Add nothing to the context: `requests` would trust its own list instead."""
@@ -98,16 +126,31 @@ class UpstreamClient:
     def __init__(self, timeouts: Timeouts, max_connections: int) -> None:
         self._timeouts = timeouts
         self._max_connections = max_connections
-        self._adapters: dict[str, HTTPAdapter] = {}
+        self._adapters: dict[str, _Adapter] = {}
         self._tls: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
     def open(self, upstream: Upstream, call: Call) -> OpenAnswer:
-        """Send `call` and wait for the head of the answer; a GatewayError when none comes."""
-        prepared = _prepare(upstream, call)
+        """Send `call` and wait for the head of the answer; a GatewayError when none comes.
+
+        A kept connection that the upstream closed meanwhile is replaced, once: nothing was lost.
+        """
+        prepared, adapter = _prepare(upstream, call), self._adapter(upstream)
+        adapter.begin()
+        try:
+            return self._send(adapter, prepared)
+        except UpstreamDisconnected:
+            if not adapter.reused:
+                raise
+            adapter.close()  # the idle ones: what closed one of them has closed the others
+            return self._send(adapter, prepared)
+
+    def _send(
+        self, adapter: _Adapter, prepared: requests.PreparedRequest
+    ) -> OpenAnswer:
         timeout = (self._timeouts.connect_s, self._timeouts.first_byte_s)
         try:
-            response = self._adapter(upstream).send(
+            response = adapter.send(
                 prepared, stream=True, timeout=timeout, verify=True, proxies=None
             )
         except requests.ConnectTimeout as error:
@@ -157,7 +200,7 @@ class UpstreamClient:
         for adapter in self._adapters.values():
             adapter.close()
 
-    def _adapter(self, upstream: Upstream) -> HTTPAdapter:
+    def _adapter(self, upstream: Upstream) -> _Adapter:
         adapter = self._adapters.get(upstream.name)
         if adapter is None:
             with self._lock:
@@ -166,7 +209,7 @@ class UpstreamClient:
                 )
         return adapter
 
-    def _new_adapter(self, upstream: Upstream) -> HTTPAdapter:
+    def _new_adapter(self, upstream: Upstream) -> _Adapter:
         """It trusts the system's authorities (`SSL_CERT_FILE`), as the event loop does."""
         if upstream.url.startswith("https:") and self._tls is None:
             self._tls = ssl.create_default_context()

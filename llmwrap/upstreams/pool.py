@@ -49,6 +49,7 @@ class Pool:
     """Hands out leases. Thread-safe: one lock guards the counts, the health and the queue."""
 
     def __init__(self, settings: PoolSettings, upstreams: tuple[Upstream, ...]) -> None:
+        self.settings = settings
         self.name = settings.name
         self.kind = settings.kind
         self.patterns = settings.models
@@ -58,6 +59,7 @@ class Pool:
         self.inject_defaults = settings.inject_defaults
         self.owned_by = settings.owned_by or upstreams[0].dialect.owned_by
         self.upstreams = upstreams
+        self.tagged_names = any(each.dialect.tagged_names for each in upstreams)
         self.affine = settings.policy == "affinity"
         self._choose = POLICIES[settings.policy]
         self._budget = RetryBudget()

@@ -12,6 +12,8 @@ def read_retry_after(value: str, now: float) -> float | None:
 
     None for what is no wait: an absent header, a past date, a negative or unreadable number.
     """
+    if not value:
+        return None  # nearly always
     try:
         number = value.isascii() and value.isdecimal()
         seconds = float(value) if number else _until(value, now)

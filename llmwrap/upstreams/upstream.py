@@ -2,6 +2,7 @@
 
 import threading
 
+from llmwrap.canonical import names
 from llmwrap.dialects.base import Dialect, Headers
 from llmwrap.settings.values import UpstreamSettings
 from llmwrap.upstreams.health import Health
@@ -19,6 +20,7 @@ class Upstream:
     def __init__(
         self, settings: UpstreamSettings, dialect: Dialect, family: tuple[str, ...]
     ) -> None:
+        self.settings = settings
         self.name = settings.name
         self.url = settings.url.rstrip("/")
         self.dialect = dialect
@@ -39,6 +41,10 @@ class Upstream:
     def full(self) -> bool:
         """Whether `max_in_flight` (0 = no limit) is reached."""
         return 0 < self.max_in_flight <= self.in_flight
+
+    def spellings(self, model: str) -> tuple[str, ...]:
+        """`model`, and what else this server takes for the same name."""
+        return names.spellings(model) if self.dialect.tagged_names else (model,)
 
     def lacks(self, model: str, until: float) -> None:
         """It said that it has not got `model`, whatever it listed: believe it until then."""

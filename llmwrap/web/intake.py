@@ -4,16 +4,16 @@ The body is read here, before anybody is asked who they are: a body that is too 
 first, and reading raw bytes is the only way that sees a chunked body to its end.
 """
 
-import secrets
-from collections.abc import Mapping
-from typing import Any
+import os
+import time
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g
 
+from llmwrap.auth.guard import current
 from llmwrap.errors import InvalidRequest, RequestTooLarge
 from llmwrap.exchange import Exchange
 from llmwrap.gateway import Gateway
-from llmwrap.handover import REFUSED
+from llmwrap.handover import BODY, REFUSED
 from llmwrap.web.sent import sent_request_id, sent_session, sent_traceparent
 
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -25,46 +25,52 @@ def register_intake(app: Flask, gateway: Gateway) -> None:
     @app.before_request
     def begin() -> None:
         gateway.start()
-        g.exchange = _new_exchange(gateway, request.environ)
-        g.body = b""
-        if request.routing_exception is not None:
+        asked, facts = current()
+        facts.exchange = _new_exchange(gateway, asked)
+        facts.body = b""
+        if asked.routing_exception is not None:
             return
-        if refused := request.environ.get(REFUSED):
+        if refused := asked.environ.get(REFUSED):
             raise refused
-        if request.method in _BODY_METHODS:
-            g.body = _read_body(gateway.settings.server.max_body_bytes)
+        if asked.method in _BODY_METHODS:
+            whole: bytes | None = asked.environ.get(BODY)
+            limit = gateway.settings.server.max_body_bytes
+            facts.body = _read_body(asked, limit) if whole is None else whole
 
     @app.after_request
     def end(response: Response) -> Response:
         exchange: Exchange = g.exchange
-        response.headers["x-request-id"] = exchange.request_id
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        headers = response.headers
+        headers.add("x-request-id", exchange.request_id)
+        headers.add("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Cache-Control", "no-store")
         exchange.status = response.status_code
         response.call_on_close(lambda: gateway.finish(exchange))
         return response
 
 
-def _new_exchange(gateway: Gateway, environ: Mapping[str, Any]) -> Exchange:
-    own = f"req_{secrets.token_hex(12)}"
+def _new_exchange(gateway: Gateway, asked: Request) -> Exchange:
+    environ = asked.environ
+    own = f"req_{os.urandom(12).hex()}"
     return Exchange(
         id=own,
         request_id=sent_request_id(environ) or own,
         method=environ["REQUEST_METHOD"],
-        path=request.path,
+        path=asked.path,
         client_ip=environ.get("REMOTE_ADDR", ""),
         started=gateway.clock(),
+        began=time.time(),
         traceparent=sent_traceparent(environ),
         session=sent_session(environ),
     )
 
 
-def _read_body(limit: int) -> bytes:
-    length = request.content_length
+def _read_body(asked: Request, limit: int) -> bytes:
+    length = asked.content_length
     if length is not None and length > limit:
         raise _too_large(limit)
     try:
-        body = request.stream.read(limit + 1)
+        body = asked.stream.read(limit + 1)
     except Exception as error:
         raise _cut_off() from error
     if len(body) > limit:

@@ -7,16 +7,33 @@ neither a client that left nor the time for a heartbeat.
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from llmwrap.errors import GatewayError, UpstreamTimeout
 from llmwrap.gateway import Gateway
 from llmwrap.relay import Relay
-from llmwrap.steps import WAIT, Finish, Give, Open, Queue, Step, Wait
+from llmwrap.relay.steps import WAIT, Finish, Give, Open, Queue, Step, Wait
 from llmwrap.upstreams.client import OpenAnswer
 from llmwrap.upstreams.retry_after import read_retry_after
+
+
+class Handover(Response):
+    """Stands for an answer that another driver will give: of this one only its headers leave.
+
+    Werkzeug would copy them, and add what belongs to an empty body.
+    """
+
+    default_mimetype = None
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """The headers as they are; nobody else will ask for them."""
+        headers, self.headers = self.headers, Headers()
+        return headers
 
 
 class Driver:
@@ -28,9 +45,13 @@ class Driver:
         self._clock = gateway.clock
         self._answer: OpenAnswer | None = None
         self._next: Step = WAIT
+        self._revoked: GatewayError | None = None
+        self._watched = ExitStack()
 
     def respond(self) -> Response:
         """The response, as soon as its first bytes are there."""
+        watching = self._gateway.running.watching(self._relay.exchange, self._revoke)
+        self._watched.enter_context(watching)
         try:
             step = self._advance(self._relay.start(self._clock()))
         except BaseException:
@@ -47,23 +68,29 @@ class Driver:
 
     def close(self) -> None:
         """After the last byte, or when the client has left: nothing stays open or leased."""
+        self._watched.close()
         relay = self._relay
         relay.close(self._clock())
         if self._answer:
-            if relay.exchange.outcome == "ok":
-                self._answer.close()
-            else:
-                self._answer.abort()
+            _let_go(self._answer, served=relay.exchange.outcome == "ok")
             self._answer = None
         self._gateway.finish(relay.exchange)
 
+    def _revoke(self, error: GatewayError) -> None:
+        """The sender lost access: told from another thread, heeded between two frames."""
+        self._revoked = error
+
     def _rest(self, step: Give | Finish) -> Iterator[bytes]:
         given = step
-        yield given.data
+        yield from self._pieces(given.data)
         while not isinstance(given, Finish):
             following, self._next = self._next, WAIT
             given = self._advance(following)
-            yield given.data
+            yield from self._pieces(given.data)
+
+    def _pieces(self, data: bytes) -> list[bytes]:
+        head = self._relay.head
+        return data.splitlines(keepends=True) if head and head.by_line else [data]
 
     def _advance(self, step: Step) -> Give | Finish:
         """Do what the relay says until there is something for the client."""
@@ -89,7 +116,7 @@ class Driver:
 
     def _open(self, step: Open) -> Step:
         if self._answer:
-            self._answer.abort()
+            _let_go(self._answer, served=step.served)
             self._answer = None
         try:
             self._answer = self._gateway.client.open(step.upstream, step.call)
@@ -104,6 +131,8 @@ class Driver:
     def _read(self) -> Step:
         assert self._answer
         relay = self._relay
+        if self._revoked:
+            return relay.interrupt(self._clock(), self._revoked)
         try:
             data = self._answer.read(relay.deadline - self._clock())
         except UpstreamTimeout as error:
@@ -115,3 +144,11 @@ class Driver:
             return relay.failed(self._clock(), error)
         now = self._clock()
         return relay.feed(now, data) if data else relay.eof(now)
+
+
+def _let_go(answer: OpenAnswer, *, served: bool) -> None:
+    """Keep the connection of an answer that was taken in, cut any other."""
+    if served:
+        answer.close()
+    else:
+        answer.abort()

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmwrap.auth.authenticators import AUTHENTICATORS, Identifier
-from llmwrap.auth.credentials import Credentials
+from llmwrap.auth.credentials import Credentials, read_credentials
 from llmwrap.auth.principal import ANONYMOUS
 from llmwrap.errors import Unauthenticated
 from llmwrap.settings.values import Auth, Settings
+from tests.auth.making import make_sources
 
 ALICE = "usr_2bd806c97f0e00af1a1fc332"
 KEY_HOLDER = "usr_8f02ea188f157c2800c023ca"
@@ -23,11 +24,12 @@ def basic(text):
 
 @pytest.fixture
 def token(sources):
-    return sources.tokens.issue(sources.users.by_username("alice"))[0]
+    return sources.tokens.issue(sources.accounts.by_username("alice"))[0]
 
 
-def test_sessions_are_asked_before_keys():
-    assert list(AUTHENTICATORS) == ["basic", "session", "api_key"]
+def test_keys_are_asked_last_and_first_in_what_looks_like_a_password():
+    names = ["key_in_basic", "basic", "oidc", "session", "api_key"]
+    assert list(AUTHENTICATORS) == names
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "bAsIc"])
@@ -79,6 +81,36 @@ def test_two_credentials_of_two_users_are_refused(identifier, token):
         identifier.identify(credentials)
 
 
+@pytest.mark.parametrize(
+    "text", ["any:sk-shared", ":sk-shared", "sk-shared:", "alice:sk-shared"]
+)
+def test_the_shared_key_is_good_as_the_password_of_basic(identifier, text):
+    principal = identifier.identify(Credentials(basic(text)))
+    assert (principal.id, principal.kind) == (KEY_HOLDER, "api_key")
+
+
+@pytest.mark.parametrize("text", ["sk-shared:wrong", "sk-shared:wonderland"])
+def test_a_key_as_the_name_counts_only_without_a_password(identifier, text):
+    with pytest.raises(Unauthenticated, match=r"^wrong username or password$"):
+        identifier.identify(Credentials(basic(text)))
+
+
+def test_what_looks_like_a_key_in_basic_is_one_or_is_refused(identifier, check):
+    header = basic("alice:sk_live_" + "0" * 48)
+    with pytest.raises(Unauthenticated, match=r"^invalid API key$"):
+        identifier.identify(Credentials(header))
+    assert check.calls == []
+
+
+def test_the_key_of_the_path_is_one_more_credential(identifier):
+    alone = read_credentials({"llmwrap.path_key": "sk-shared"})
+    assert identifier.identify(alone).id == KEY_HOLDER
+    beside = {"llmwrap.path_key": "sk-shared"}
+    beside["HTTP_AUTHORIZATION"] = basic("alice:wonderland")
+    with pytest.raises(Unauthenticated, match=r"belong to different users$"):
+        identifier.identify(read_credentials(beside))
+
+
 def test_the_third_credential_counts_like_the_second(identifier, token):
     credentials = Credentials("Bearer sk-shared", ("sk-shared", token))
     with pytest.raises(Unauthenticated, match=r"belong to different users$"):
@@ -112,9 +144,9 @@ def test_while_auth_is_off_nothing_is_looked_at(sources, check, credentials):
     assert check.calls == []
 
 
-def test_required_without_any_source_refuses_every_key(sources):
+def test_required_without_any_source_refuses_every_key(empty_database):
     closed = Settings(auth=Auth(mode="required"))
-    identifier = Identifier(replace(sources, settings=closed))
+    identifier = Identifier(make_sources(empty_database, closed))
     with pytest.raises(Unauthenticated, match=r"^invalid API key$"):
         identifier.identify(Credentials(None, ("sk-shared",)))
 
@@ -191,7 +223,7 @@ def test_a_bad_credential_is_401_with_challenges(identifier, name):
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_credential_is_401_beside_a_good_one(identifier, name):
     bad = BAD[name]
-    beside = replace(bad, api_key_headers=(*bad.api_key_headers, "sk-shared"))
+    beside = replace(bad, keys=(*bad.keys, "sk-shared"))
     with pytest.raises(Unauthenticated):
         identifier.identify(beside)
 

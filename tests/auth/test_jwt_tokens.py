@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ CLAIMS = {
     "aud": "llmwrap",
     "sub": "usr_1",
     "jti": "t1",
+    "ver": 0,
     "iat": NOW,
     "exp": NOW + 3600,
 }
@@ -62,7 +64,7 @@ def unsigned(alg):
 
 def test_a_token_signed_by_hand_is_good(tokens):
     """The control of the table below: each of its rows differs from this in one thing."""
-    assert tokens.verify(GOOD) == Claims("usr_1", "t1", NOW, NOW + 3600)
+    assert tokens.verify(GOOD) == Claims("usr_1", "t1", 0, NOW, NOW + 3600)
 
 
 FORGED = {
@@ -115,6 +117,12 @@ FORGED = {
     "no aud": without_claim("aud"),
     "no sub": without_claim("sub"),
     "no jti": without_claim("jti"),
+    "no ver": without_claim("ver"),
+    "ver null": with_claims(ver=None),
+    "ver string": with_claims(ver="0"),
+    "ver float": with_claims(ver=0.0),
+    "ver false": with_claims(ver=False),
+    "ver list": with_claims(ver=[0]),
     "exp null": with_claims(exp=None),
     "exp string": with_claims(exp=str(NOW + 3600)),
     "exp float": with_claims(exp=NOW + 3600.5),
@@ -251,8 +259,22 @@ def test_an_issued_token_has_only_the_standard_header_and_claims(tokens, users):
     head, body, _ = tokens.issue(users.by_username("alice"))[0].split(".")
     assert base64.urlsafe_b64decode(head + "==") == b'{"alg":"HS256","typ":"JWT"}'
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
-    assert set(claims) == {"iss", "aud", "sub", "jti", "iat", "exp"}
+    assert set(claims) == {"iss", "aud", "sub", "jti", "ver", "iat", "exp"}
     assert (claims["iss"], claims["aud"]) == ("llmwrap", "llmwrap")
+
+
+def test_a_token_says_under_which_version_it_was_issued(tokens, users):
+    alice = replace(users.by_username("alice"), token_version=7)
+    assert tokens.verify(tokens.issue(alice)[0]).version == 7
+
+
+def test_tokens_of_guests_have_a_life_of_their_own(users, clock):
+    tokens = SessionTokens(KEY, 3600, 7200, clock)
+    alice = users.by_username("alice")
+    guest = replace(alice, is_guest=True)
+    assert tokens.issue(alice)[1] == NOW + 3600
+    assert tokens.issue(guest)[1] == NOW + 7200
+    assert tokens.verify(tokens.issue(guest)[0]).expires_at == NOW + 7200
 
 
 def test_two_tokens_of_one_second_have_two_ids(tokens, users):
@@ -262,13 +284,13 @@ def test_two_tokens_of_one_second_have_two_ids(tokens, users):
 
 
 def test_a_token_of_another_key_is_refused(tokens, users, clock):
-    stranger = SessionTokens(hashlib.sha256(b"other").digest(), 3600, clock)
+    stranger = SessionTokens(hashlib.sha256(b"other").digest(), 3600, 3600, clock)
     token, _ = stranger.issue(users.by_username("alice"))
     with pytest.raises(Unauthenticated, match=r"^invalid session token$"):
         tokens.verify(token)
 
 
 def test_a_key_under_32_bytes_verifies_nothing(clock):
-    short = SessionTokens(b"k" * 31, 3600, clock)
+    short = SessionTokens(b"k" * 31, 3600, 3600, clock)
     with pytest.raises(Unauthenticated):
         short.verify(sign(HEADER, json.dumps(CLAIMS), key=b"k" * 31))

@@ -66,5 +66,7 @@ def test_a_principal_carries_the_record_without_its_hash(users):
         kind="jwt",
         name="mallory",
         email="mallory@example.com",
+        subject="usr_c0a497761b175379ed63397c",
         groups=frozenset({"user", "blocked"}),
+        token_version=0,
     )

@@ -16,6 +16,8 @@ url = "postgresql://u:{CANARY}@h/d"
 [limits]
 storage_url = "redis://:{CANARY}@h/0"
 groups = {{ guest = "5/minute" }}
+[chat_log]
+level = "off"
 [[users]]
 username = "alice"
 password_hash = "scrypt:1:1:1${CANARY}$00"
@@ -48,8 +50,8 @@ def test_check_config_counts_what_is_configured(run, good):
 
 def test_check_config_tells_what_has_no_effect(run, good):
     assert (
-        "limits.groups.guest is set in config.toml, but request limits are not built "
-        "yet: it has no effect\n"
+        "chat_log.level is set in config.toml, but the chat log is not built yet: "
+        "it has no effect\n"
     ) in run("check-config").stdout
 
 

@@ -1,15 +1,11 @@
-import os
-import pty
-import subprocess
-import sys
-import termios
-from select import select
-from time import monotonic
+import json
 
 import pytest
 from werkzeug.security import check_password_hash
 
-from llmwrap.settings import CHECKOUT
+from tests.cli.terminal import typed
+
+HASH = ("user", "hash-password")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +39,14 @@ def test_the_hash_is_accepted_as_a_users_password_hash(run, tmp_path):
     )
 
 
+def test_the_hash_is_one_json_value_if_asked_for(run):
+    result = run("user", "hash-password", "--json", stdin=b"pw\n")
+
+    printed = json.loads(result.stdout)
+    assert printed.keys() == {"password_hash"}
+    assert check_password_hash(printed["password_hash"], "pw")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -61,50 +65,8 @@ def test_an_unfit_password_is_refused(run, line, words):
     assert result.stderr == f"Error: {words}\n"
 
 
-def echoes(terminal):
-    local_modes = termios.tcgetattr(terminal)[3]
-    return bool(local_modes & termios.ECHO)
-
-
-def read_prompt(process, terminal):
-    """Wait for a prompt, and until it is listened to: what came before is dropped."""
-    prompt = b""
-    while not prompt.endswith((b"Password: ", b"confirmation: ")):
-        assert select([process.stderr], [], [], 10)[0], prompt
-        piece = os.read(process.stderr.fileno(), 1)
-        assert piece, prompt
-        prompt += piece
-    deadline = monotonic() + 10
-    while echoes(terminal):
-        assert monotonic() < deadline
-
-
-def answer_prompts(*answers):
-    """Run the command on a terminal and type an answer after each prompt."""
-    ours, theirs = pty.openpty()
-    program = "from llmwrap.cli import main; main()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, "user", "hash-password"],
-        cwd=CHECKOUT,
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # no controlling terminal, so that stdin is asked
-    ) as process:
-        try:
-            for answer in answers:
-                read_prompt(process, ours)
-                os.write(ours, answer + b"\n")
-            out, _ = process.communicate(timeout=30)
-        finally:
-            process.kill()
-            os.close(theirs)
-            os.close(ours)
-    return process.returncode, out.decode()
-
-
 def test_a_terminal_is_asked_twice_and_shows_nothing():
-    status, out = answer_prompts(b"from a terminal", b"from a terminal")
+    status, out = typed(HASH, (b"from a terminal",) * 2, {})
 
     assert status == 0
     assert check_password_hash(out.rstrip("\n"), "from a terminal")
@@ -112,7 +74,7 @@ def test_a_terminal_is_asked_twice_and_shows_nothing():
 
 
 def test_two_different_answers_are_asked_again():
-    status, out = answer_prompts(b"one", b"two", b"three", b"three")
+    status, out = typed(HASH, (b"one", b"two", b"three", b"three"), {})
 
     assert status == 0
     assert check_password_hash(out.rstrip("\n"), "three")

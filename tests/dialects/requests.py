@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from llmwrap.canonical.messages import Operation, Request
+from llmwrap.dialects.base import RouteRule
 from llmwrap.dialects.openai import OpenAI
 from llmwrap.errors import GatewayError, InvalidRequest
 from llmwrap.settings.values import OLDER_DOCUMENTS, Media, ServiceSettings
@@ -25,7 +26,8 @@ def read(
 ) -> Request:
     """`body`: the bytes, or what they are to say."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return OpenAI().read_request(operation, data, service, media or Media())
+    rule = RouteRule("POST", "/", operation)
+    return OpenAI().read_request(rule, data, service, media or Media())
 
 
 def refusal(

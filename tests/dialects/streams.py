@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from llmwrap.answers import StreamAnswer
+from llmwrap.canonical.answers import Stamp
 from llmwrap.canonical.events import (
     Event,
     Finished,
@@ -21,9 +21,14 @@ from llmwrap.dialects.openai import OpenAI
 from llmwrap.dialects.openai.stream import StreamReader
 from llmwrap.errors import GatewayError
 from llmwrap.exchange import Exchange
+from llmwrap.relay.answers import StreamAnswer
 from tests.fakes.golden import GoldenChoice, GoldenToolCall
 
 ASKED = "asked-for"
+AT = 0.5
+"""Seconds after the request began; a stream that passes does not show them."""
+
+STAMP = Stamp("abc", 1700000000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class _Dialect(OpenAI):
     def __init__(self) -> None:
         self.reader = _Recording()
 
-    def frame_reader(self, request: Request) -> _Recording:
+    def frame_reader(self) -> _Recording:
         return self.reader
 
 
@@ -76,18 +81,18 @@ def run_stream(request: Request, pieces: Iterable[bytes]) -> Told:
     """Feed `pieces` as the relay does: until the answer has ended or failed."""
     dialect, exchange = _Dialect(), new_exchange()
     answer = StreamAnswer(
-        dialect.frame_reader(request),
-        dialect.encoder(request),
+        dialect.frame_reader(),
+        dialect.encoder(request, STAMP),
         exchange,
         hold_empty=False,
     )
     sent = []
     for piece in pieces:
-        sent.append(answer.feed(piece))
+        sent.append(answer.feed(piece, AT))
         if answer.ended or answer.failure:
             break
     else:
-        sent.append(answer.end())
+        sent.append(answer.end(AT))
     error = answer.failure
     return Told(
         tuple(dialect.reader.frames),

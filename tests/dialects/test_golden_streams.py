@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from llmwrap.canonical.events import Usage
-from llmwrap.dialects.openai.stream import DONE
+from llmwrap.dialects.openai.encoding import DONE
 from llmwrap.errors import UpstreamProtocolError
 from tests.dialects.streams import (
     ASKED,

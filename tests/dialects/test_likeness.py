@@ -12,6 +12,7 @@ from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import LikeFrame
 from llmwrap.dialects.openai.likeness import Likeness, likeness_of, text_alone
 from llmwrap.dialects.openai.stream import StreamEncoder, StreamReader
+from tests.dialects.streams import STAMP
 
 PATTERN = (
     b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
@@ -118,7 +119,7 @@ def test_stream_is_the_same_as_if_each_event_were_read_alone(
         for text in texts
     ]
     request = Request("chat", "asked", stream=True, body={})
-    reader, encoder = StreamReader(), StreamEncoder(request)
+    reader, encoder = StreamReader(), StreamEncoder(request, STAMP)
     for event in events:
         alone = [*StreamReader().feed(event)]
         frames = [*reader.feed(event)]

@@ -5,7 +5,7 @@ import pytest
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.openai.stream import StreamEncoder
 from llmwrap.errors import RateLimited, UpstreamDisconnected, UpstreamTimeout
-from tests.dialects.streams import run_stream, stream_request
+from tests.dialects.streams import STAMP, run_stream, stream_request
 
 DELTA = (
     b'{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m",'
@@ -196,11 +196,11 @@ def test_frame_that_nests_deep_passes_unchanged() -> None:
 
 
 def test_heartbeat_is_a_comment_that_does_not_look_like_a_ping() -> None:
-    assert StreamEncoder(NO_USE).heartbeat() == b": keep-alive\n\n"
+    assert StreamEncoder(NO_USE, STAMP).heartbeat() == b": keep-alive\n\n"
 
 
 def test_terminal_error_is_one_nested_event_without_done() -> None:
-    encoder = StreamEncoder(NO_USE)
+    encoder = StreamEncoder(NO_USE, STAMP)
     assert encoder.fail(UpstreamDisconnected("the upstream closed")) == (
         b'data: {"error":{"message":"the upstream closed","type":"upstream_error",'
         b'"param":null,"code":"upstream_disconnected"}}\n\n'
@@ -216,4 +216,6 @@ def test_terminal_error_is_one_nested_event_without_done() -> None:
 
 
 def test_stream_is_sent_as_utf_8_event_stream() -> None:
-    assert StreamEncoder(NO_USE).content_type == "text/event-stream; charset=utf-8"
+    assert (
+        StreamEncoder(NO_USE, STAMP).content_type == "text/event-stream; charset=utf-8"
+    )

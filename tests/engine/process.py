@@ -26,20 +26,30 @@ class EngineLog:
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
-    def wait_for(self, *texts: str, timeout_s: float = SAY_S) -> None:
-        """Hold until a line has one of `texts`; AssertionError with the log if none does."""
+    @property
+    def length(self) -> int:
+        """How many lines there are so far."""
+        with self._changed:
+            return len(self._lines)
+
+    def wait_for(self, *texts: str, after: int = 0, timeout_s: float = SAY_S) -> None:
+        """Hold until a line has one of `texts`; AssertionError with the log if none does.
+
+        The first `after` lines do not count.
+        """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._has(texts) or self._process.poll() is not None, timeout_s
+                lambda: self._has(texts, after) or self._process.poll() is not None,
+                timeout_s,
             )
-            assert self._has(texts), "".join(self._lines)
+            assert self._has(texts, after), "".join(self._lines)
 
     def end(self) -> None:
         """Wait for the reader, once the process has ended."""
         self._thread.join(STOP_S)
 
-    def _has(self, texts: tuple[str, ...]) -> bool:
-        return any(text in line for line in self._lines for text in texts)
+    def _has(self, texts: tuple[str, ...], after: int) -> bool:
+        return any(text in line for line in self._lines[after:] for text in texts)
 
     def _read(self) -> None:
         with self._process.stdout as lines:

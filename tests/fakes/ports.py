@@ -18,10 +18,10 @@ def refusing_url() -> Iterator[str]:
 
 
 @contextmanager
-def never_accepting_url() -> Iterator[str]:
+def never_accepting_url(host: str = "127.0.0.1") -> Iterator[str]:
     """The URL of a listener with a full backlog: connects hang (SYNs are dropped)."""
     with ExitStack() as stack:
-        listener = stack.enter_context(_bound())
+        listener = stack.enter_context(_bound(host))
         listener.listen(0)
         for _ in range(MAX_WAITING):
             waiting = stack.enter_context(socket.socket())
@@ -34,14 +34,14 @@ def never_accepting_url() -> Iterator[str]:
         yield _url(listener)
 
 
-def _bound() -> socket.socket:
+def _bound(host: str = "127.0.0.1") -> socket.socket:
     sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
+    sock.bind((host, 0))
     return sock
 
 
 def _url(sock: socket.socket) -> str:
-    return f"http://127.0.0.1:{sock.getsockname()[1]}"
+    return "http://{}:{}".format(*sock.getsockname())
 
 
 def _writable(sock: socket.socket) -> bool:

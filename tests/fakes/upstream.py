@@ -42,7 +42,12 @@ class FakeUpstream:
     Methods are thread-safe; the lock guards the journal, the routes and the counts.
     """
 
-    def __init__(self, models: Sequence[str] = (), bound_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        models: Sequence[str] = (),
+        bound_s: float = 10.0,
+        at: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self._lifetime = Lifetime(bound_s)
         self._changed = threading.Condition()
         self._routes: dict[Route, deque[Script]] = {}
@@ -52,9 +57,10 @@ class FakeUpstream:
         self._accepted = 0
         self._active = 0
         self._closed = False
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(at, backlog=128)
         self._listener.setblocking(False)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://{at[0]}:{self.port}"
         self.on("GET", "/v1/models", models_answer(*models))
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()

@@ -12,14 +12,9 @@ from tests.gateway import Gateway
 
 
 def worker_of(gateway: Gateway) -> int:
-    """The process id of the only worker: among the processes of the server, a child of another."""
-    mark = f"LLMWRAP__SERVER__BIND={gateway.url.removeprefix('http://')}\0".encode()
-    parents = {
-        int(path.parent.name): _parent(path.parent)
-        for path in Path("/proc").glob("[0-9]*/environ")
-        if mark in _environment(path)
-    }
-    (worker,) = (pid for pid, parent in parents.items() if parent in parents)
+    """The process id of the only worker."""
+    children = Path(f"/proc/{gateway.master}/task/{gateway.master}/children")
+    (worker,) = map(int, children.read_text().split())
     return worker
 
 
@@ -50,19 +45,6 @@ def few_descriptors(pid: int, spare: int) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-
-
-def _environment(path: Path) -> bytes:
-    try:
-        return path.read_bytes() + b"\0"
-    except OSError:  # it has ended, or is not ours
-        return b""
-
-
-def _parent(folder: Path) -> int:
-    found = re.search(r"^PPid:\s+(\d+)", (folder / "status").read_text(), re.M)
-    assert found
-    return int(found[1])
 
 
 def _status(pid: int, name: str) -> int:

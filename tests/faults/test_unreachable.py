@@ -24,6 +24,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an authority that the gateways trust, with certificates made by it."""
     made = make_authority(tmp_path_factory.mktemp("authority"))
     made.issue("good")
+    made.issue("named", name="DNS:localhost")
     made.issue("old_tls")
     made.issue("expired", until="20210101000000Z")
     made.issue("of_another_host", name="DNS:elsewhere.test")
@@ -37,7 +38,7 @@ def secure(authority: Path) -> Iterator[Mapping[str, TlsServer]]:
     with ExitStack() as stack:
         servers = {
             name: stack.enter_context(tls_server(authority / f"{name}.pem"))
-            for name in ("good", "expired", "of_another_host", "self_signed")
+            for name in ("good", "named", "expired", "of_another_host", "self_signed")
         }
         old = tls_server(authority / "old_tls.pem", OLD_TLS)
         servers["old_tls"] = stack.enter_context(old)
@@ -62,10 +63,18 @@ def gateway(
         pools = [pool_of(name, url) for name, url in urls.items()]
         pools += [pool_of(f"{name}-spared", urls[name], good.url) for name in BAD]
         pools.append(pool_of("dead", refusing, good.url))
+        pools.append(pool_of("by_name", at_localhost(good.url)))
+        pools.append(pool_of("by_secure_name", at_localhost(urls["named"])))
+        pools.append(pool_of("by_wrong_name", at_localhost(urls["good"])))
         settings = {"timeouts": {"connect_s": 0.2}, "pools": pools}
         trusted = {"SSL_CERT_FILE": str(authority / "authority.pem")}
         with serving(settings, server=server, environ=trusted) as made:
             yield made
+
+
+def at_localhost(url: str) -> str:
+    """The same server by its name, which stands in the system's table of hosts."""
+    return url.replace("127.0.0.1", "localhost")
 
 
 def body_of(model: str, **fields: object) -> Body:
@@ -77,6 +86,22 @@ def test_certificate_of_a_trusted_authority_is_accepted(gateway: Gateway) -> Non
     answer = gateway.post(NEW, body_of("good"))
     assert answer.status_code == 200
     assert answer.json()["choices"][0]["message"]["content"] == "Hello"
+
+
+@pytest.mark.parametrize("name", ["by_name", "by_secure_name"])
+def test_upstream_may_have_a_name(gateway: Gateway, name: str) -> None:
+    answer = gateway.post(NEW, body_of(name))
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello"
+
+
+def test_certificate_is_for_the_name_and_not_for_its_address(
+    gateway: Gateway, secure: Mapping[str, TlsServer]
+) -> None:
+    before = len(secure["good"].answered)
+    answer = gateway.post(NEW, body_of("by_wrong_name"))
+    assert refusal(answer, 502)["code"] == "upstream_unreachable"
+    assert len(secure["good"].answered) == before
 
 
 @pytest.mark.parametrize(("route", "status"), [(NEW, 502), (OLD, 500)])

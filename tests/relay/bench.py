@@ -9,6 +9,7 @@ from llmwrap.dialects.openai import OpenAI
 from llmwrap.errors import GatewayError
 from llmwrap.exchange import Exchange
 from llmwrap.relay import Relay, Terms
+from llmwrap.relay.steps import Finish, Give, Open, Queue, Step
 from llmwrap.routing import Route
 from llmwrap.settings.values import (
     PoolSettings,
@@ -16,7 +17,6 @@ from llmwrap.settings.values import (
     Timeouts,
     UpstreamSettings,
 )
-from llmwrap.steps import Finish, Give, Open, Queue, Step
 from llmwrap.upstreams.health import Health
 from llmwrap.upstreams.pool import Lease, Pool
 from llmwrap.upstreams.upstream import Upstream

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llmwrap import errors
+from llmwrap.relay.steps import Finish, Give, Open, Queue, Step
 from llmwrap.settings.values import OLDER_DOCUMENTS, ServiceSettings
-from llmwrap.steps import Finish, Give, Open, Queue, Step
 from llmwrap.upstreams.pool import Lease, Pool
 from llmwrap.upstreams.waiting import Ticket
 from tests.relay.bench import (

@@ -4,8 +4,8 @@ import pytest
 
 from llmwrap import errors
 from llmwrap.canonical.events import Usage
+from llmwrap.relay.steps import WAIT
 from llmwrap.settings.values import OLDER_DOCUMENTS
-from llmwrap.steps import WAIT
 from tests.relay.bench import (
     DONE,
     JSON,

@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from llmwrap import errors
+from llmwrap.relay.steps import WAIT, Open
 from llmwrap.settings.values import OLDER_DOCUMENTS
-from llmwrap.steps import WAIT, Open
 from tests.relay.bench import (
     DONE,
     JSON,

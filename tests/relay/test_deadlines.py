@@ -6,7 +6,7 @@ connect 2 s, first byte 60 s, idle 30 s, total 600 s, heartbeat 15 s.
 import pytest
 
 from llmwrap import errors
-from llmwrap.steps import WAIT
+from llmwrap.relay.steps import WAIT
 from tests.relay.bench import (
     DONE,
     JSON,

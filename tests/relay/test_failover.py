@@ -3,8 +3,8 @@
 import pytest
 
 from llmwrap import errors
+from llmwrap.relay.steps import Open
 from llmwrap.settings.values import OLDER_DOCUMENTS, ServiceSettings
-from llmwrap.steps import Open
 from llmwrap.upstreams.pool import Pool
 from tests.relay.bench import (
     DONE,

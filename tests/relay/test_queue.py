@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from llmwrap import errors
-from llmwrap.steps import WAIT
+from llmwrap.relay.steps import WAIT
 from tests.relay.bench import (
     DONE,
     STOP,

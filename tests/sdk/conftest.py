@@ -10,6 +10,9 @@ from llmwrap.demo import DemoUpstream
 from tests.fakes import FakeUpstream
 from tests.gateway import Gateway, serving
 from tests.sdk.places import CHAT, CODE, EMBED, KEY, READER, OpenClient
+from tests.sdk.stage import at_api, native, stage, two_dialects, vllm
+
+__all__ = ["at_api", "native", "stage", "two_dialects", "vllm"]
 
 READER_HASH = (
     "pbkdf2:sha256:1$salt$"

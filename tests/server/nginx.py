@@ -26,7 +26,6 @@ pid {home}/pid;
 error_log {home}/log warn;
 events {{ worker_connections 4096; }}
 http {{
-    access_log off;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
     fastcgi_temp_path {home}/fastcgi;
@@ -62,6 +61,7 @@ def before(
         host, port = listener.getsockname()
         shipped = {
             "listen 80;": f"listen {host}:{port};",
+            "/var/log/nginx/llmwrap.log": str(home / "log"),
             "server 127.0.0.1:8000": f"server {gateway.url.removeprefix('http://')}",
         }
         text = replaced(SHIPPED.read_text("utf-8"), shipped | dict(changes or {}))

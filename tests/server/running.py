@@ -18,6 +18,7 @@ from typing import Any
 
 import requests
 
+from tests import nursery
 from tests.gateway import MANY, ROOT, Gateway, to_toml
 
 BOUND_S = 20.0
@@ -131,7 +132,7 @@ def running(
         home = Path(folder)
         listener.bind(("127.0.0.1", 0))
         gateway = Gateway(listener.getsockname(), home / "log")
-        bind = f"fd://{listener.fileno()}"
+        bind = "fd://{0}"
         server = Running(home, gateway, None)
         server.configure(settings)
         process = start(
@@ -162,9 +163,12 @@ def environment(home: Path) -> dict[str, str]:
 
 def start(
     home: Path, arguments: Sequence[str], *kept: int, checkout: Path = ROOT
-) -> "subprocess.Popen[bytes]":
+) -> "subprocess.Popen[bytes] | nursery.Born":
     """Start gunicorn with our configuration in a process group of its own."""
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", *arguments]
+    if checkout == ROOT:
+        return nursery.start(arguments, environment(home), home / "log", *kept)
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+    command += [each.format(*kept) for each in arguments]
     with (home / "log").open("wb") as log:
         return subprocess.Popen(
             [*command, "wsgi:app"],
@@ -178,7 +182,9 @@ def start(
         )
 
 
-def await_ready(process: "subprocess.Popen[bytes]", gateway: Gateway) -> None:
+def await_ready(
+    process: "subprocess.Popen[bytes] | nursery.Born", gateway: Gateway
+) -> None:
     """Return once the server is ready; a server that ends meanwhile fails the test."""
 
     def ready() -> bool:

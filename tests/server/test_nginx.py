@@ -17,7 +17,7 @@ from tests.fakes import (
 from tests.gateway import ROOT, Gateway, RawAnswer, read_answer
 from tests.server import nginx
 from tests.server.cases import HOST, get, request
-from tests.server.running import Running
+from tests.server.running import Running, eventually
 from tests.server.stage import PART, body_of, held, posted
 from tests.server.wire import Answer, answers_in, exchange
 
@@ -196,3 +196,16 @@ def test_limit_is_the_gateways_own() -> None:
     example = (ROOT / "config.example.toml").read_text(encoding="utf-8")
     assert "max_body_bytes = 33554432" in example.replace("33_554_432", "33554432")
     assert text.count("33554432") == 2
+
+
+def test_key_in_a_path_is_not_in_the_access_log(front: Gateway) -> None:
+    for path in ("/ollama/key/sk_canary/api/version", "/ollama//key//sk_canary?x=1"):
+        front.get(path)
+    # nginx writes its log after the answer.
+    eventually(lambda: front.log().count("GET /ollama/key/...") == 2)
+    lines = [line for line in front.log().splitlines() if "/ollama/key/..." in line]
+    assert [line.split('"')[1] for line in lines] == [
+        "GET /ollama/key/.../api/version",
+        "GET /ollama/key/...?x=1",
+    ]
+    assert "sk_canary" not in front.log()

@@ -100,6 +100,7 @@ def probe(gateway: Gateway) -> float:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_health_is_prompt_beside_a_thousand_streams(
     record_property: Callable[[str, object], None],
 ) -> None:

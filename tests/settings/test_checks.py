@@ -75,6 +75,7 @@ def test_an_open_bind_without_any_credential_is_refused(problems):
         ("[auth]\nmode = 'required'\n", True),
         ("[auth]\napi_key = 'a-key-of-sixteen-or-more'\n", True),
         ("[auth.oidc]\njwks_url = 'http://kc/certs'\n", True),
+        ("[auth.guest]\nenabled = true\n", True),
         (user("alice"), True),
     ],
 )

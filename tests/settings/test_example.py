@@ -8,11 +8,10 @@ import pytest
 
 from llmwrap.settings import CHECKOUT, load_with_origins
 from llmwrap.settings.places import dotted, leaves, lookup
+from llmwrap.settings.pool_schema import PoolSchema, UpstreamSchema
 from llmwrap.settings.schema import (
-    PoolSchema,
     ServicesSchema,
     SettingsSchema,
-    UpstreamSchema,
     UserSchema,
     keys_at,
 )
@@ -73,13 +72,18 @@ def test_every_default_in_the_file_is_that_of_the_code(written):
         for where, value in leaves(written)
         if where[0] not in ("users", "pools")
     }
-    in_code = {
-        dotted(where): "none" if value is None else value
-        for where, value in leaves(Settings())
-    }
-    in_code["limits.groups.guest"] = "20/minute"  # an example; there is none by default
+    in_code = {dotted(where): _as_written(value) for where, value in leaves(Settings())}
+    # Examples; there is none by default.
+    in_code["limits.groups.guest"] = "20/minute"
+    in_code["auth.group_models.guest"] = ["Mistral-*"]
 
     assert in_file == {path: in_code[path] for path in in_file}
+
+
+def _as_written(value):
+    if value is None:
+        return "none"
+    return list(value) if isinstance(value, tuple) else value
 
 
 @pytest.mark.parametrize(

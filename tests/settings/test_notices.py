@@ -16,13 +16,13 @@ def pool(name, *dialects):
 
 def test_a_setting_without_effect_is_named_with_its_source(load):
     loaded = load(
-        "[limits]\ndefault = '5/minute'\n[server]\nthreads = 4\n",
+        "[chat_log]\ndir = '/logs'\n[server]\nthreads = 4\n",
         {"OTEL_ENABLED": "true", "LLMWRAP__SERVICES__V1__RESPONSES": "simple"},
     )
 
     assert loaded.notices == (
-        "limits.default is set in config.toml, but request limits are not built yet: it "
-        "has no effect",
+        "chat_log.dir is set in config.toml, but the chat log is not built yet: it has no "
+        "effect",
         "otel.enabled is set in OTEL_ENABLED, but traces are not built yet: it has no "
         "effect",
         "services.v1.responses is set in LLMWRAP__SERVICES__V1__RESPONSES, but the "
@@ -52,6 +52,24 @@ def test_a_short_shared_key_is_told_without_showing_it(load):
 
 def test_a_key_of_16_characters_is_no_notice(load):
     assert load("", {"API_KEY": "sixteen-letters-"}).notices == ()
+
+
+@pytest.mark.parametrize("given", ["", "issuer = 'i'", "audience = 'a'"])
+def test_an_identity_provider_needs_an_issuer_and_an_audience(load, given):
+    loaded = load(f"[auth.oidc]\njwks_url = 'http://kc/certs'\n{given}\n")
+
+    assert loaded.notices[0] == (
+        "auth.oidc.jwks_url is set without issuer and audience: no token of the identity "
+        "provider is accepted"
+    )
+
+
+def test_an_identity_provider_with_all_three_is_no_notice_of_its_own(load):
+    loaded = load(
+        "[auth.oidc]\njwks_url = 'http://kc/certs'\nissuer = 'i'\naudience = 'a'\n"
+    )
+
+    assert [line for line in loaded.notices if "without issuer" in line] == []
 
 
 def test_a_pool_of_a_dialect_that_is_not_built_is_left_out_whole(load):

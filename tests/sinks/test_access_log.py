@@ -152,3 +152,11 @@ def test_long_path_and_model_are_cut(line: Any) -> None:
         line(_exchange(path="/" + "p" * 900, operation="chat", model="m" * 900))
     )
     assert (len(fields["path"]), len(fields["model"])) == (500, 200)
+
+
+def test_line_tells_of_a_kept_upstream_and_of_a_rescue(line: Any) -> None:
+    chat = {"operation": "chat", "model": "m"}
+    fields = _fields(line(_exchange(**chat, affinity="spill", rescued=7)))
+    assert (fields["affinity"], fields["rescued"]) == ("spill", 7)
+    plain = _fields(line(_exchange(**chat)))
+    assert not {"affinity", "rescued"} & plain.keys()

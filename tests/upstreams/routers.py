@@ -5,7 +5,7 @@ from typing import Any
 
 from llmwrap.dialects.base import Model
 from llmwrap.errors import UpstreamError
-from llmwrap.routing import Route, Router, Scope
+from llmwrap.routing import Allowed, Route, Router, Scope
 from llmwrap.settings.values import Kind, ServiceSettings
 from llmwrap.upstreams.catalog import Catalog
 from llmwrap.upstreams.pool import Pool
@@ -24,6 +24,11 @@ class Misses(Catalog):
 
     def miss(self) -> None:
         self.missed += 1
+
+
+def anything(_model: str) -> bool:
+    """Whoever asks may use every model."""
+    return True
 
 
 def scope(*kinds: Kind, prefix: str = "/api/v1", **settings: str) -> Scope:
@@ -58,5 +63,5 @@ def where(route: Route) -> tuple[str, str, str]:
     return route.pool.name, route.model, route.upstream_model
 
 
-def ids(router: Router, at: Scope) -> list[str]:
-    return [entry["id"] for entry in router.models(at)]
+def ids(router: Router, at: Scope, allowed: Allowed = anything) -> list[str]:
+    return [offer.name for offer in router.models(at, allowed)]

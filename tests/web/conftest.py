@@ -8,6 +8,7 @@ from tests.fakes import FakeUpstream, json_answer
 from tests.gateway import Gateway, serving
 from tests.web.faults import Ground, Pair, failing_ground
 from tests.web.guarded import guarded_settings
+from tests.web.manned import manned
 from tests.web.surface import (
     ALIAS,
     CHAT,
@@ -21,6 +22,8 @@ from tests.web.surface import (
     Watched,
     reset,
 )
+
+__all__ = ["manned"]
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +112,7 @@ def lenient(server: str, pools: list[Body]) -> Iterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def failing(server: str) -> Iterator[Ground]:
     """A gateway with many pools over two servers that fail as a test says."""
     with failing_ground(server) as made:

@@ -13,6 +13,8 @@ from tests.gateway import Gateway, serving
 from tests.web.surface import Body, Watched, reset
 
 POOLS = 320
+"""More than any one file of tests takes: each file has a ground of its own."""
+
 COPIES = 4
 
 

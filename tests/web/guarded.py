@@ -15,6 +15,8 @@ USERS = {
     "root": ["admin"],
     "bob": ["user", "blocked"],
     "carol": ["reader"],
+    "erin": ["user"],
+    "frank": ["user"],
 }
 
 

@@ -42,17 +42,27 @@ BAD = {
     "no_base64": {"Authorization": "Basic !!!"},
     "no_colon": {"Authorization": "Basic " + b64encode(b"alice").decode()},
     "no_utf_8": {"Authorization": "Basic " + b64encode(b"\xff:\xff").decode()},
-    "wrong_password": basic("alice", "nope"),
+    "wrong_password": basic("erin", "nope"),
     "empty_password": basic("alice", ""),
     "unknown_user": basic("eve"),
-    "user_in_another_case": basic("Alice"),
+    "user_in_another_case": basic("Frank"),
     "good_and_bad_key": {"Authorization": f"Bearer {KEY}", "x-api-key": "nope"},
     "good_user_and_bad_key": basic("alice") | {"x-api-key": "nope"},
     "two_identities": basic("alice") | {"x-api-key": KEY},
     "forged_jwt": {"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0."},
     "claimed_identity": {"X-User-ID": "root", "X-Auth-Method": "jwt"},
     "query_like": {"X-Forwarded-User": "root", "Remote-User": "root"},
+    "key_in_basic": basic("alice", "sk_live_" + "0" * 48),
+    "key_as_name": basic("sk_live_" + "0" * 48, ""),
+    "refresh_token": {"Authorization": "Bearer rt_" + "0" * 64},
+    "basic_as_bearer": {
+        "Authorization": f"Bearer {basic('alice')['Authorization'][6:]}"
+    },
+    "key_twice": {"x-api-key": f"{KEY},{KEY}"},
 }
+
+GUESSES = ("wrong_password", "unknown_user", "user_in_another_case")
+"""After 15 of these a name is closed, so they are not tried on every route."""
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -75,8 +85,9 @@ def test_bad_credential_is_401_everywhere(
     answers = [
         guarded.get(f"{prefix}/models", headers=BAD[name]) for prefix in PREFIXES
     ]
+    routes = POST_ROUTES[:4] if name in GUESSES else POST_ROUTES
     answers += [
-        guarded.post(route, body_for(route), headers=BAD[name]) for route in POST_ROUTES
+        guarded.post(route, body_for(route), headers=BAD[name]) for route in routes
     ]
     for answer in answers:
         error = refusal(answer, 401)

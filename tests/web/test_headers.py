@@ -41,6 +41,12 @@ TOWARDS_CLIENT = {
     "x-llmwrap-attempts",
     "x-llmwrap-overhead-ms",
     "x-llmwrap-upstream",
+    "x-ratelimit-limit",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset",
+    "x-ratelimit-reset-requests",
     "x-request-id",
 }
 

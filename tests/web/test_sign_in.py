@@ -4,7 +4,7 @@ import pytest
 
 from tests.gateway import Gateway
 from tests.web.guarded import PASSWORD, basic
-from tests.web.surface import PREFIXES, Body, chat_body, refusal
+from tests.web.surface import PREFIXES, Body, Stage, chat_body, refusal
 
 
 def sign_in(gateway: Gateway, body: object) -> "tuple[int, Body]":
@@ -13,7 +13,9 @@ def sign_in(gateway: Gateway, body: object) -> "tuple[int, Body]":
 
 
 @pytest.mark.parametrize("email", ["alice@example.com", "ALICE@Example.COM", "alice"])
-def test_token_of_a_sign_in_opens_every_prefix(guarded: Gateway, email: str) -> None:
+def test_token_of_a_sign_in_opens_every_prefix(
+    guarded: Gateway, stage: Stage, email: str
+) -> None:
     """Acceptance 47."""
     status, body = sign_in(guarded, {"email": email, "password": PASSWORD})
     assert status == 200

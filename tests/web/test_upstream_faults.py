@@ -198,6 +198,20 @@ def test_answer_to_a_half_sent_body_is_told(failing: Ground) -> None:
     assert refusal(answer, 413)["message"] == "too long"
 
 
+def test_kept_connection_that_ends_under_a_request_is_replaced_once(
+    failing: Ground,
+) -> None:
+    """Reliability row 6, where the end is seen only after the request was sent."""
+    alone = failing.alone()
+    alone.first.fake.chat(
+        chat_answer("Hello"),
+        then=[[close()], chat_answer("Hello"), [close()], [close()]],
+    )
+    statuses = [alone.gateway.post(NEW, alone.body()).status_code for _ in range(3)]
+    assert statuses == [200, 200, 502]
+    assert alone.asked == (5, 0)
+
+
 @pytest.mark.parametrize("wanted", [False, True])
 def test_connection_that_an_upstream_closed_meanwhile_is_not_noticed(
     failing: Ground, wanted: bool

@@ -7,7 +7,7 @@ for it unless told otherwise, and an older Node client turns floats into an empt
 import base64
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmwrap.canonical.messages import Request
@@ -22,13 +22,13 @@ def fit_vectors(data: dict[str, Any], request: Request) -> bool:
             raise UpstreamProtocolError(f"the upstream's row {number} has no embedding")
         vector = row["embedding"]
         if request.base64 and isinstance(vector, list):
-            row["embedding"] = _packed(vector)
+            row["embedding"] = packed(vector)
             changed = True
         elif isinstance(vector, str) and _floats_asked(request.body):
-            row["embedding"] = _unpacked(vector)
+            row["embedding"] = unpacked(vector)
             changed = True
     if not isinstance(data.get("usage"), dict):
-        data["usage"] = _estimate(request.body.get("input"))
+        data["usage"] = estimated_usage(request.body.get("input"))
         changed = True
     return changed
 
@@ -37,7 +37,8 @@ def _floats_asked(body: Mapping[str, Any]) -> bool:
     return body.get("encoding_format") in (None, "float")
 
 
-def _packed(vector: list[Any]) -> str:
+def packed(vector: Sequence[Any]) -> str:
+    """A vector in base64; UpstreamProtocolError where it is none."""
     try:
         return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     except (struct.error, OverflowError) as error:
@@ -46,7 +47,8 @@ def _packed(vector: list[Any]) -> str:
         ) from error
 
 
-def _unpacked(text: str) -> list[float]:
+def unpacked(text: str) -> list[float]:
+    """The vector that base64 says; UpstreamProtocolError where it says none."""
     try:
         packed = base64.b64decode(text, validate=True)
         vector = list(struct.unpack(f"<{len(packed) // 4}f", packed))
@@ -59,7 +61,7 @@ def _unpacked(text: str) -> list[float]:
     return vector
 
 
-def _estimate(texts: Any) -> dict[str, int]:
+def estimated_usage(texts: Any) -> dict[str, int]:
     """Tokens where the upstream counts none: about four bytes each."""
     items = texts if isinstance(texts, list) else [texts]
     tokens = sum(

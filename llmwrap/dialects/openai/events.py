@@ -4,16 +4,19 @@ Both `reasoning_content` (llama.cpp, older vLLM) and `reasoning` (Ollama, vLLM f
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmwrap.canonical.events import (
     Event,
     Finished,
+    LogprobsReported,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
     Usage,
 )
+from llmwrap.dialects.openai.logprobs import read_logprobs
 
 
 def choice_index(choice: Mapping[str, Any]) -> int:
@@ -22,23 +25,71 @@ def choice_index(choice: Mapping[str, Any]) -> int:
     return index if type(index) is int else 0
 
 
-def add_choice(index: int, choice: dict[str, Any], events: list[Event]) -> bool:
-    """Append the events of choice `index`, of a plain answer or of a stream's chunk.
+class CallNumbers:
+    """Numbers the tool calls of one stream, each choice's from 0 in the order they begin.
+
+    Some servers give every call the index 0, or none: a new id with a name begins a call then,
+    and a piece without an id goes on with the last.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[int, list[str]] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
+
+    def number(self, choice: int, told: Any, call: ToolCallDelta) -> int:
+        """The number of the call that `call` is a piece of; `told` is its index on the wire."""
+        ids = self._ids.setdefault(choice, [])
+        if type(told) is not int:
+            if call.id:
+                known = call.id in ids
+                return ids.index(call.id) if known else self._begin(ids, call)
+            return len(ids) - 1 if ids else self._begin(ids, call)
+        number = self._numbers.get((choice, told))
+        other = call.id and call.name and number is not None and ids[number]
+        if number is None or (other and other != call.id):
+            number = self._begin(ids, call)
+            self._numbers[choice, told] = number
+        return number
+
+    def _begin(self, ids: list[str], call: ToolCallDelta) -> int:
+        ids.append(call.id)
+        return len(ids) - 1
+
+
+def add_choice(
+    index: int,
+    choice: dict[str, Any],
+    events: list[Event],
+    numbers: CallNumbers | None = None,
+) -> bool:
+    """Append the events of choice `index`; `numbers` are those of its stream.
 
     Whether it is finished with that.
     """
     said = choice.get("delta") or choice.get("message")
     if isinstance(said, dict):
-        _add_said(index, said, events)
+        _add_said(index, said, events, numbers)
     elif text := choice.get("text"):
         events.append(TextDelta(index, str(text)))
+    if logprobs := choice.get("logprobs"):
+        _add_logprobs(index, logprobs, events)
     if reason := choice.get("finish_reason"):
         events.append(Finished(index, str(reason)))
         return True
     return False
 
 
-def _add_said(index: int, said: dict[str, Any], events: list[Event]) -> None:
+def _add_logprobs(index: int, told: Any, events: list[Event]) -> None:
+    if isinstance(told, dict) and (tokens := read_logprobs(told)):
+        events.append(LogprobsReported(index, tokens))
+
+
+def _add_said(
+    index: int,
+    said: dict[str, Any],
+    events: list[Event],
+    numbers: CallNumbers | None,
+) -> None:
     if thought := said.get("reasoning_content") or said.get("reasoning"):
         events.append(ReasoningDelta(index, str(thought)))
     if text := said.get("content"):
@@ -52,7 +103,11 @@ def _add_said(index: int, said: dict[str, Any], events: list[Event]) -> None:
     calls = said.get("tool_calls")
     for place, call in enumerate(calls if isinstance(calls, list) else ()):
         if isinstance(call, dict):
-            events.append(_tool_call(index, place, call))
+            piece = _tool_call(index, place, call)
+            if numbers:
+                number = numbers.number(index, call.get("index"), piece)
+                piece = replace(piece, call=number)
+            events.append(piece)
     if function := said.get("function_call"):
         events.append(_tool_call(index, 0, {"function": function}))
 
@@ -65,10 +120,9 @@ def _tool_call(index: int, place: int, call: Mapping[str, Any]) -> ToolCallDelta
     function = call.get("function") or call.get("custom")
     if not isinstance(function, dict):
         function = {}
-    number = call.get("index")
     return ToolCallDelta(
         index,
-        number if type(number) is int else place,
+        place,
         str(call.get("id") or ""),
         str(function.get("name") or ""),
         str(function.get("arguments") or function.get("input") or ""),

@@ -92,15 +92,21 @@ def render_call(request: Request, model: str, defaults: Mapping[str, Any]) -> Ca
     for name, value in defaults.items():
         if body.get(name) is None:
             body[name] = value
-    accept = "application/json"
-    if request.stream:
-        accept = "text/event-stream"
-        body["stream_options"] = {
-            **(body.get("stream_options") or {}),
-            "include_usage": True,
-        }
+    if not request.stream:
+        return call_to(request.operation, body)
+    told = body.get("stream_options") or {}
+    body["stream_options"] = {**told, "include_usage": True}
+    return call_to(request.operation, body, () if told else ("stream_options",))
+
+
+def call_to(
+    operation: Operation, body: Mapping[str, Any], ours: tuple[str, ...] = ()
+) -> Call:
+    """The call that sends `body` to an upstream of this dialect; `ours` as in Call."""
+    streams = body.get("stream") is True and operation != "embeddings"
+    accept = "text/event-stream" if streams else "application/json"
     headers = (_JSON, ("Accept", accept))
-    return Call("POST", PATHS[request.operation], headers, write(body))
+    return Call("POST", PATHS[operation], headers, write(body), ours)
 
 
 def conversation(request: Request) -> bytes:

@@ -4,7 +4,6 @@ Upstreams are read leniently: flat, nested, string and `detail` errors all occur
 and after 0.10.1, llama.cpp, TGI, TEI, Ollama; 2026-11).
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,21 +19,14 @@ from llmwrap.dialects.openai.events import (
     count,
     read_usage,
 )
+from llmwrap.dialects.statuses import error_of_status, shown
 from llmwrap.errors import (
     GatewayError,
     ModelLoading,
-    UpstreamAuthFailed,
-    UpstreamError,
-    UpstreamModelMissing,
-    UpstreamMute,
     UpstreamNotReady,
     UpstreamOverloaded,
     UpstreamProtocolError,
     UpstreamRateLimited,
-    UpstreamRedirected,
-    UpstreamRefusal,
-    UpstreamSlow,
-    UpstreamUnavailable,
 )
 from llmwrap.settings.values import ServiceSettings
 
@@ -44,14 +36,8 @@ OBJECTS = {
     "embeddings": "list",
 }
 
-_MAX_MESSAGE = 2000
 _MAX_DEPTH = 4
 _RETRY_AFTER_S = 5
-
-_ADDRESS = re.compile(
-    r"\b[a-z][a-z0-9+.-]{0,15}://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b",
-    re.IGNORECASE,
-)
 
 
 def error_body(error: GatewayError) -> dict[str, str | None]:
@@ -77,9 +63,7 @@ def render_error(
 
 def pass_answer(request: Request, body: bytes) -> tuple[bytes, tuple[Event, ...]]:
     """A plain answer as it leaves: its own bytes unless a field must change."""
-    data = _object(body)
-    if error := reported_error(data):
-        raise error
+    data = read_answer_object(body)
     rows = "data" if request.operation == "embeddings" else "choices"
     if not isinstance(data.get(rows), list):
         raise UpstreamProtocolError(f"the upstream sent an answer without {rows}")
@@ -91,7 +75,7 @@ def pass_answer(request: Request, body: bytes) -> tuple[bytes, tuple[Event, ...]
             changed = True
     if request.operation == "embeddings":
         changed |= fit_vectors(data, request)
-    return written(data) if changed else body, _events(data)
+    return written(data) if changed else body, answer_events(data)
 
 
 def written(data: Mapping[str, Any]) -> bytes:
@@ -104,7 +88,8 @@ def written(data: Mapping[str, Any]) -> bytes:
         ) from error
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def read_answer_object(body: bytes) -> dict[str, Any]:
+    """A plain answer; a GatewayError where it is none, or reports an error."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -113,10 +98,13 @@ def _object(body: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(data, dict):
         raise UpstreamProtocolError("the upstream sent an answer that is no object")
+    if failure := reported_error(data):
+        raise failure
     return data
 
 
-def _events(data: Mapping[str, Any]) -> tuple[Event, ...]:
+def answer_events(data: Mapping[str, Any]) -> tuple[Event, ...]:
+    """What a plain answer says, each choice whole."""
     events: list[Event] = []
     for choice in data.get("choices") or ():
         if isinstance(choice, dict):
@@ -173,33 +161,21 @@ def read_error(status: int, body: bytes) -> GatewayError:
 
 
 def error_of(status: int, told: Any) -> GatewayError:
-    """The error of an upstream that answered `status` and told `told` (object or text).
-
-    424 is the backend's failure behind TEI and TGI (2026), not the request's.
-    """
-    message = _message(told)
-    if status in (401, 403):
-        return UpstreamAuthFailed("the upstream refused this gateway's own credential")
-    if status in (408, 425):
-        return UpstreamSlow(message or "the upstream timed out")
-    if status == 404:
-        return UpstreamModelMissing(
-            message or "the upstream does not have the model", param="model"
-        )
+    """The error of an upstream that answered `status` and told `told` (object or text)."""
+    message = shown(_text(told, _MAX_DEPTH))
     if status in _BUSY:
         kind, ours = _BUSY[status]
         kind = ModelLoading if _is_loading(told) else kind
         return kind(message or ours, retry_after_s=_RETRY_AFTER_S)
-    if status in (502, 504) or 520 <= status < 525:
-        return UpstreamUnavailable(
-            message or f"the upstream failed with status {status}"
-        )
-    if status == 424 or (status >= 500 and status != 501):
-        return UpstreamError(message) if message else _mute(status)
-    if status >= 400:
-        return _refusal(400 if status == 422 else status, told, message)
-    kind = UpstreamRedirected if status >= 300 else UpstreamProtocolError
-    return kind(f"the upstream answered with status {status}")
+    fields = told if isinstance(told, dict) else {}
+    code, param = fields.get("code"), fields.get("param")
+    param = param or _place(fields.get("detail"))
+    return error_of_status(
+        status,
+        message,
+        code if isinstance(code, str) else "",
+        param if isinstance(param, str) else None,
+    )
 
 
 _BUSY: dict[int, tuple[type[GatewayError], str]] = {
@@ -209,37 +185,20 @@ _BUSY: dict[int, tuple[type[GatewayError], str]] = {
 }
 
 
-def _mute(status: int) -> GatewayError:
-    return UpstreamMute(f"the upstream failed with status {status}, without a word")
-
-
 def _is_loading(told: Any) -> bool:
     """llama.cpp's `unavailable_error` (2026): the server is up, the model is being read."""
     return isinstance(told, dict) and told.get("type") == "unavailable_error"
 
 
-def _refusal(status: int, told: Any, message: str) -> GatewayError:
-    fields = told if isinstance(told, dict) else {}
-    code = fields.get("code")
-    param = fields.get("param")
-    return UpstreamRefusal(
-        status,
-        code if isinstance(code, str) and code else _CODES.get(status, "invalid_value"),
-        message or f"the upstream refused the request with status {status}",
-        param=param if isinstance(param, str) else None,
-    )
-
-
-_CODES = {404: "not_found", 413: "request_too_large", 501: "unsupported_parameter"}
-
-
-def _message(told: Any) -> str:
-    """The text of an upstream's error in any of its shapes: bounded, without addresses."""
-    text = _text(told, _MAX_DEPTH)
-    return _ADDRESS.sub("[address]", text[: 2 * _MAX_MESSAGE])[:_MAX_MESSAGE]
+def _place(told: Any) -> Any:
+    """The field that pydantic's first complaint is about (Mistral 2025-08, TEI)."""
+    first = told[0] if isinstance(told, list) and told else None
+    place = first.get("loc") if isinstance(first, dict) else None
+    return place[-1] if isinstance(place, list) and place else None
 
 
 def _text(told: Any, depth: int) -> str:
+    """The text of an upstream's error in any of its shapes."""
     if isinstance(told, str):
         return told
     if isinstance(told, dict):

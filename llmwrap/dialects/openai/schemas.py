@@ -6,7 +6,7 @@ are judged, one by one. `null` counts as absent.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
@@ -150,23 +150,23 @@ def check_messages(body: Mapping[str, Any]) -> None:
         )
     for number, message in enumerate(messages):
         if type(message) is not dict:
-            _refuse(f"messages[{number}]", message, "an object")
+            refuse(f"messages[{number}]", message, "an object")
         role = message.get("role")
         if type(role) is not str or role not in ROLES:
-            _refuse(f"messages[{number}].role", role, ", ".join(sorted(ROLES)))
+            refuse(f"messages[{number}].role", role, ", ".join(sorted(ROLES)))
         content = message.get("content")
         if type(content) is list:
             _check_parts(f"messages[{number}].content", content)
         elif content is not None and type(content) is not str:
-            _refuse(f"messages[{number}].content", content, "a string or an array")
+            refuse(f"messages[{number}].content", content, "a string or an array")
 
 
 def _check_parts(where: str, parts: list[Any]) -> None:
     for number, part in enumerate(parts):
         if type(part) is not dict:
-            _refuse(f"{where}[{number}]", part, "an object with a type")
+            refuse(f"{where}[{number}]", part, "an object with a type")
         if type(part.get("type")) is not str:
-            _refuse(f"{where}[{number}].type", part.get("type"), "a string")
+            refuse(f"{where}[{number}].type", part.get("type"), "a string")
 
 
 def check_prompt(body: Mapping[str, Any]) -> None:
@@ -177,7 +177,7 @@ def check_prompt(body: Mapping[str, Any]) -> None:
     if prompt is None or type(prompt) is str:
         return
     if type(prompt) is not list or not prompt:
-        _refuse("prompt", prompt, "a string, or a non-empty array of strings or tokens")
+        refuse("prompt", prompt, "a string, or a non-empty array of strings or tokens")
     _check_items("prompt", prompt)
 
 
@@ -191,7 +191,7 @@ def check_input(body: Mapping[str, Any]) -> None:
     if type(value) is str and value:
         return
     if type(value) is not list or not value:
-        _refuse("input", value, "a non-empty string, or a non-empty array")
+        refuse("input", value, "a non-empty string, or a non-empty array")
     if len(value) > MAX_INPUTS:
         raise InvalidRequest(
             f"input has {len(value)} items; accepted: at most {MAX_INPUTS}",
@@ -208,15 +208,16 @@ def _check_items(name: str, items: list[Any]) -> None:
     """All strings, all token ids, or all arrays of token ids."""
     kind = type(items[0])
     if kind not in (str, int, list):
-        _refuse(f"{name}[0]", items[0], "a string, a token id or an array of token ids")
+        refuse(f"{name}[0]", items[0], "a string, a token id or an array of token ids")
     for number, item in enumerate(items):
         if type(item) is not kind:
-            _refuse(f"{name}[{number}]", item, "the same type as the first item")
+            refuse(f"{name}[{number}]", item, "the same type as the first item")
         if kind is list and (not item or any(type(token) is not int for token in item)):
-            _refuse(f"{name}[{number}]", item, "a non-empty array of token ids")
+            refuse(f"{name}[{number}]", item, "a non-empty array of token ids")
 
 
-def _refuse(param: str, value: Any, accepts: str) -> None:
+def refuse(param: str, value: Any, accepts: str) -> NoReturn:
+    """400 for a value that is missing, or none of what `accepts` says."""
     if value is None:
         raise MissingParameter(f"{param} is missing; accepted: {accepts}", param=param)
     raise InvalidRequest(f"{param} is {shown(value)}; accepted: {accepts}", param=param)

@@ -3,16 +3,23 @@
 Order and tolerance of clients: observed with the official Python and Node clients, 2026-11.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
+from llmwrap.canonical.answers import Stamp
 from llmwrap.canonical.events import Event, Started, UsageReported
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Frame, LikeFrame
 from llmwrap.dialects.framing import SseReader, SseRecord
-from llmwrap.dialects.openai.events import add_choice, choice_index, read_usage
+from llmwrap.dialects.openai.encoding import OBJECTS, ChunkWriter
+from llmwrap.dialects.openai.events import (
+    CallNumbers,
+    add_choice,
+    choice_index,
+    read_usage,
+)
 from llmwrap.dialects.openai.likeness import Likeness, likeness_of, text_alone
 from llmwrap.dialects.openai.response import (
     error_body,
@@ -22,11 +29,8 @@ from llmwrap.dialects.openai.response import (
 )
 from llmwrap.errors import GatewayError, UpstreamProtocolError
 
-DONE = b"data: [DONE]\n\n"
 HEARTBEAT = b": keep-alive\n\n"
 """Not `: ping`: Continue's parser takes a line of that start as the end of a batch."""
-
-OBJECTS = {"chat": "chat.completion.chunk", "text_completion": "text_completion"}
 
 
 class StreamReader:
@@ -37,15 +41,17 @@ class StreamReader:
         self._records = SseReader()
         self._open: set[int] = set()
         self._finished: set[int] = set()
+        self._calls = CallNumbers()
         self._like: Likeness | None = None
         self._like_index = 0
+        self._next_like: Likeness | None = None  # set where an event may begin
 
     def feed(self, data: bytes) -> Iterable[Frame | LikeFrame]:
         """The frames that `data` completes; raises at an error event and at nonsense."""
-        if self._like and self._records.clean and not self.ended:
-            text = self._like.text_of(data)
-            if text:
-                return (LikeFrame(data[6:-2], self._like, self._like_index, text),)
+        like = self._next_like
+        if like and (text := like.text_of(data)):
+            return (LikeFrame(data[6:-2], like, self._like_index, text),)
+        self._next_like = None
         return self._read(data)
 
     def _read(self, data: bytes) -> Iterator[Frame]:
@@ -57,6 +63,8 @@ class StreamReader:
                 return
             if frame := self._frame(record):
                 yield frame
+        if self._records.clean:
+            self._next_like = self._like
 
     def end(self) -> None:
         """The bytes ended without `[DONE]`: complete only if every choice was finished."""
@@ -102,7 +110,7 @@ class StreamReader:
             if index not in self._open:
                 self._open.add(index)
                 events.append(Started(index))
-            if add_choice(index, choice, events):
+            if add_choice(index, choice, events, self._calls):
                 self._finished.add(index)
         if data.get("usage") and (usage := read_usage(data)):
             events.append(UsageReported(usage))
@@ -118,7 +126,8 @@ class StreamEncoder:
 
     content_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, stamp: Stamp) -> None:
+        self._chunks = ChunkWriter(request, stamp)
         self._model = request.model
         self._usage_asked = request.usage_asked
         self._object = OBJECTS[request.operation]
@@ -139,14 +148,13 @@ class StreamEncoder:
         return self._write(frame.raw, frame.data)
 
     def _pass_like(self, frame: LikeFrame) -> bytes:
+        if frame.like is self._like and self._as_like:
+            return self._as_like.with_text(frame.text)
+        event = self._write(frame.raw, orjson.loads(frame.raw))
         if frame.like is not self._like:
             self._like = frame.like
-            event = self._write(frame.raw, orjson.loads(frame.raw))
             self._as_like = likeness_of(event, frame.text)
-            return event
-        if self._as_like:
-            return self._as_like.with_text(frame.text)
-        return self._write(frame.raw, orjson.loads(frame.raw))
+        return event
 
     def _write(self, raw: bytes, data: dict[str, Any]) -> bytes:
         changed = not raw
@@ -168,9 +176,18 @@ class StreamEncoder:
             changed = True
         return _event(written(data) if changed else raw)
 
+    def encode(self, events: Sequence[Event], at: float) -> bytes:
+        """Chunks of our own; when they are written does not show in them."""
+        return self._chunks.encode(events)
+
+    def text(self, choice: int, text: str, at: float) -> bytes:
+        """See Encoder."""
+        return self._chunks.text(choice, text)
+
     def resume(self, tokens: int) -> None:
         """See Encoder."""
         self._said_before = tokens
+        self._chunks.said_before = tokens
 
     def _join(self, data: dict[str, Any], said: int) -> None:
         """Make a chunk of another upstream one of the stream that was begun."""
@@ -191,6 +208,6 @@ class StreamEncoder:
         """One nested error event; no `[DONE]` follows it."""
         return b"data: " + orjson.dumps({"error": error_body(error)}) + b"\n\n"
 
-    def close(self) -> bytes:
+    def close(self, at: float) -> bytes:
         """The terminator, exactly as the Node client compares it."""
-        return DONE
+        return self._chunks.close()

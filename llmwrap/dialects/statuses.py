@@ -1,0 +1,67 @@
+"""What the status of an upstream's error answer means, whatever its dialect.
+
+Not for those by which a server says that it is busy: each make has its own.
+"""
+
+import re
+
+from llmwrap.errors import (
+    GatewayError,
+    UpstreamAuthFailed,
+    UpstreamError,
+    UpstreamModelMissing,
+    UpstreamMute,
+    UpstreamProtocolError,
+    UpstreamRedirected,
+    UpstreamRefusal,
+    UpstreamSlow,
+    UpstreamUnavailable,
+)
+
+_MAX_MESSAGE = 2000
+
+_ADDRESS = re.compile(
+    r"\b[a-z][a-z0-9+.-]{0,15}://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b",
+    re.IGNORECASE,
+)
+
+
+def shown(text: str) -> str:
+    """What a client may see of an upstream's words: bounded, without addresses."""
+    return _ADDRESS.sub("[address]", text[: 2 * _MAX_MESSAGE])[:_MAX_MESSAGE]
+
+
+_CODES = {413: "request_too_large", 501: "unsupported_parameter"}
+
+
+def error_of_status(
+    status: int, message: str, code: str = "", param: str | None = None
+) -> GatewayError:
+    """The error of an upstream that answered `status` and said `message` ("" for nothing).
+
+    `code` and `param` are what it told besides of a request that it refused. 424 is the
+    backend's failure behind TEI and TGI (2026), not the request's.
+    """
+    if status in (401, 403):
+        return UpstreamAuthFailed("the upstream refused this gateway's own credential")
+    if status in (408, 425):
+        return UpstreamSlow(message or "the upstream timed out")
+    if status == 404:
+        told = message or "the upstream does not have the model"
+        return UpstreamModelMissing(told, param="model")
+    failed = f"the upstream failed with status {status}"
+    if status in (502, 504) or 520 <= status < 525:
+        return UpstreamUnavailable(message or failed)
+    if status == 424 or (status >= 500 and status != 501):
+        if message:
+            return UpstreamError(message)
+        return UpstreamMute(f"{failed}, without a word")
+    if status >= 400:
+        status = 400 if status == 422 else status
+        code = code or _CODES.get(status, "invalid_value")
+        told = message or f"the upstream refused the request with status {status}"
+        return UpstreamRefusal(
+            400 if status == 422 else status, code, told, param=param
+        )
+    kind = UpstreamRedirected if status >= 300 else UpstreamProtocolError
+    return kind(f"the upstream answered with status {status}")
