@@ -5,7 +5,8 @@ what the relay says next to the connections. A client that leaves is noticed in 
 """
 
 import asyncio
-import time
+from time import monotonic
+from time import time as unix_time
 from typing import Protocol
 
 from llmwrap.errors import GatewayError, UpstreamDisconnected
@@ -14,6 +15,11 @@ from llmwrap.relay.steps import Finish, Give, Open, Queue, Step
 from llmwrap.server.connection import UpstreamConnection
 from llmwrap.server.upstreams import Connections
 from llmwrap.upstreams.retry_after import read_retry_after
+
+_LOOP_TICK_S = 0.001
+"""What uvloop's own clock counts in, too coarse to say what took how long. It is the same
+clock: a timer set a tick later never fires before its time.
+"""
 
 
 class Client(Protocol):
@@ -44,13 +50,13 @@ class RelayRun:
 
     def begin(self) -> None:
         """Start the first attempt."""
-        self._do(self._relay.start(self._loop.time()))
+        self._do(self._relay.start(monotonic()))
         self._arm()
 
     def interrupt(self, error: GatewayError) -> None:
         """End the answer now, with `error`."""
         if not self.done.done():
-            self._do(self._relay.interrupt(self._loop.time(), error))
+            self._do(self._relay.interrupt(monotonic(), error))
 
     def interrupt_soon(self, error: GatewayError) -> None:
         """As `interrupt`, from any thread."""
@@ -78,11 +84,11 @@ class RelayRun:
     def on_head(self, status: int, headers: dict[str, str]) -> None:
         self._open = None
         content_type = headers.get("content-type", "")
-        rest_s = read_retry_after(headers.get("retry-after", ""), time.time())
-        self._do(self._relay.opened(self._loop.time(), status, content_type, rest_s))
+        rest_s = read_retry_after(headers.get("retry-after", ""), unix_time())
+        self._do(self._relay.opened(monotonic(), status, content_type, rest_s))
 
     def on_bytes(self, data: bytes) -> None:
-        step = self._relay.feed(self._loop.time(), data)
+        step = self._relay.feed(monotonic(), data)
         if self._started and type(step) is Give:
             self._client.give(step.data)  # nearly always
         else:
@@ -90,7 +96,7 @@ class RelayRun:
 
     def on_end(self) -> None:
         self._connection = None
-        self._do(self._relay.eof(self._loop.time()))
+        self._do(self._relay.eof(monotonic()))
 
     def on_failed(self, error: GatewayError) -> None:
         connection, self._connection = self._connection, None
@@ -99,7 +105,7 @@ class RelayRun:
             # A kept connection that the upstream closed meanwhile: nothing was lost.
             self._connect(self._open)
             return
-        self._do(self._relay.failed(self._loop.time(), error))
+        self._do(self._relay.failed(monotonic(), error))
 
     # What the relay says.
 
@@ -132,7 +138,7 @@ class RelayRun:
 
     def _granted(self) -> None:
         if not self.done.done():
-            self._do(self._relay.granted(self._loop.time()))
+            self._do(self._relay.granted(monotonic()))
 
     def _start(self) -> None:
         if not self._started:
@@ -170,12 +176,11 @@ class RelayRun:
     def _arm(self) -> None:
         """One timer at a time; when what it was set for has moved on, it is set again."""
         if not self.done.done():
-            self._timer = self._loop.call_at(
-                self._relay.wake_at(self._loop.time()), self._tick
-            )
+            at = self._relay.wake_at(monotonic()) + _LOOP_TICK_S
+            self._timer = self._loop.call_at(at, self._tick)
 
     def _tick(self) -> None:
-        now = self._loop.time()
+        now = monotonic()
         if self._connection and self._connection.held_back:
             # Silent for the client's sake: reading nothing puts the idle deadline off.
             self._do(self._relay.feed(now, b""))
@@ -199,7 +204,7 @@ class RelayRun:
 
     def _end(self) -> None:
         """The last byte is given, or nobody wants it: nothing stays open or leased."""
-        self._relay.close(self._loop.time())
+        self._relay.close(monotonic())
         if self._timer:
             self._timer.cancel()
         if self._relay.exchange.outcome == "ok":

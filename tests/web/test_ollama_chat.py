@@ -55,6 +55,13 @@ def test_chat_is_a_stream_of_lines_unless_told_otherwise(
     assert (sent["model"], sent["messages"], sent["stream"]) == (CHAT, HI, True)
 
 
+def test_no_part_of_a_stream_took_no_time(stage: Stage) -> None:  # C53
+    """The clock counts finer than a local model answers: in no milliseconds at all, say."""
+    ends = [lines(stage.gateway.post(f"{API}/chat", chat()))[-1] for _ in range(5)]
+    assert all(end[name] > 0 for end in ends for name in TIMES)
+    assert any(end["prompt_eval_duration"] % 1_000_000 for end in ends)
+
+
 def test_plain_chat_is_one_object(stage: Stage) -> None:
     answer = stage.gateway.post(f"{API}/chat", chat(stream=False))
     assert answer.headers["Content-Type"].startswith("application/json")
