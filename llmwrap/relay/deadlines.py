@@ -2,8 +2,13 @@
 
 import math
 
+from llmwrap.canonical.messages import Request
 from llmwrap.errors import UpstreamOverran, UpstreamTimeout
 from llmwrap.settings.values import Timeouts
+
+TOOLS_PATIENCE = 4
+"""Times the idle timeout where tools are offered: Ollama, and some of vLLM's parsers, are silent
+until a call is whole, and one that writes a file takes minutes."""
 
 
 class Deadlines:
@@ -13,9 +18,14 @@ class Deadlines:
     `received_at` and `given_at` for each of its pieces, and only who looks pays for the sums.
     """
 
-    def __init__(self, timeouts: Timeouts, started: float, *, heartbeats: bool) -> None:
+    def __init__(self, timeouts: Timeouts, started: float, request: Request) -> None:
         self._timeouts = timeouts
-        self._heartbeat_s = timeouts.heartbeat_s if heartbeats else math.inf
+        self._heartbeat_s = timeouts.heartbeat_s if request.stream else math.inf
+        generated = not request.stream and request.operation != "embeddings"
+        # A plain answer that a model writes begins when the model is done.
+        self._first_byte_s = timeouts.plain_s if generated else timeouts.first_byte_s
+        offered = request.body.get("tools") or request.body.get("functions")
+        self._idle_s = timeouts.idle_s * (TOOLS_PATIENCE if offered else 1)
         self.total = self._at = started + timeouts.total_s
         self.given_at = started
         self.received_at: float | None = None
@@ -25,7 +35,7 @@ class Deadlines:
         """The next deadline: of silence, once bytes of an answer have come."""
         if self.received_at is None:
             return self._at
-        return min(self.received_at + self._timeouts.idle_s, self.total)
+        return min(self.received_at + self._idle_s, self.total)
 
     def wake_at(self, now: float) -> float:
         """When something is due, whatever happens until then.
@@ -33,7 +43,7 @@ class Deadlines:
         No later than the idle timeout from now, because bytes may set that deadline anew.
         """
         heartbeat_at = self.given_at + self._heartbeat_s
-        return min(self.at, heartbeat_at, now + self._timeouts.idle_s)
+        return min(self.at, heartbeat_at, now + self._idle_s)
 
     def queued(self, now: float) -> None:
         """A wait for a free slot begins."""
@@ -41,7 +51,7 @@ class Deadlines:
 
     def asked(self, now: float) -> None:
         """An attempt begins."""
-        self._within(now, self._timeouts.connect_s + self._timeouts.first_byte_s)
+        self._within(now, self._timeouts.connect_s + self._first_byte_s)
 
     def heartbeat_due(self, now: float) -> bool:
         """Whether the client has heard nothing for too long."""
@@ -54,9 +64,9 @@ class Deadlines:
                 f"the total timeout of {self._timeouts.total_s:g} s passed"
             )
         if self.received_at is not None:
-            what, seconds = "idle", self._timeouts.idle_s
+            what, seconds = "idle", self._idle_s
         else:
-            what, seconds = "first byte", self._timeouts.first_byte_s
+            what, seconds = "first byte", self._first_byte_s
         return UpstreamTimeout(f"the {what} timeout of {seconds:g} s passed")
 
     def _within(self, now: float, seconds: float) -> None:

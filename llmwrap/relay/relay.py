@@ -55,9 +55,7 @@ class Relay:
         self.exchange = exchange
         self._started = exchange.started
         self._job = Job(terms, request, route, exchange)
-        self._deadlines = Deadlines(
-            terms.timeouts, exchange.started, heartbeats=request.stream
-        )
+        self._deadlines = Deadlines(terms.timeouts, exchange.started, request)
         if len(self._job.upstreams) < len(route.upstreams):
             route = replace(route, upstreams=self._job.upstreams)
         self._attempts = Attempts(route, exchange, self._job.body)

@@ -7,7 +7,7 @@ that is not given is left to the dataclass.
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, post_load
 
 from llmwrap.settings import accepted, values
 from llmwrap.settings.accepted import Flag, FreeTable, Text, Texts, choice, whole
@@ -112,10 +112,18 @@ class TimeoutsSchema(Section):
     makes = values.Timeouts
     connect_s = accepted.seconds()
     first_byte_s = accepted.seconds()
+    plain_s = accepted.seconds()
     idle_s = accepted.seconds()
     total_s = accepted.seconds()
     heartbeat_s = accepted.seconds()
     queue_s = accepted.seconds()
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **kwargs: Any) -> Any:
+        """Who bounds the wait for any first byte means that of a plain answer too."""
+        if "first_byte_s" in data:
+            data = {"plain_s": data["first_byte_s"], **data}
+        return super().build(data, **kwargs)
 
 
 class MediaSchema(Section):

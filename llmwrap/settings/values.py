@@ -34,11 +34,8 @@ class Server:
     def loopback(self) -> bool:
         """Whether only this machine can reach the bind address (a socket file too)."""
         host = self.bind.rpartition(":")[0].strip("[]")
-        return self.bind.startswith("unix:") or host in (
-            "127.0.0.1",
-            "::1",
-            "localhost",
-        )
+        here = host in ("127.0.0.1", "::1", "localhost")
+        return here or self.bind.startswith("unix:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +117,11 @@ class ChatLog:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Deadlines of one request, all in seconds."""
+    """Deadlines of one request in seconds; `plain_s` is `first_byte_s` where that is set."""
 
     connect_s: float = 2
     first_byte_s: float = 60
+    plain_s: float = 600
     idle_s: float = 30
     total_s: float = 600
     heartbeat_s: float = 15

@@ -130,7 +130,7 @@ class UpstreamClient:
         self._tls: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
-    def open(self, upstream: Upstream, call: Call) -> OpenAnswer:
+    def open(self, upstream: Upstream, call: Call, first_byte_s: float) -> OpenAnswer:
         """Send `call` and wait for the head of the answer; a GatewayError when none comes.
 
         A kept connection that the upstream closed meanwhile is replaced, once: nothing was lost.
@@ -138,17 +138,17 @@ class UpstreamClient:
         prepared, adapter = _prepare(upstream, call), self._adapter(upstream)
         adapter.begin()
         try:
-            return self._send(adapter, prepared)
+            return self._send(adapter, prepared, first_byte_s)
         except UpstreamDisconnected:
             if not adapter.reused:
                 raise
             adapter.close()  # the idle ones: what closed one of them has closed the others
-            return self._send(adapter, prepared)
+            return self._send(adapter, prepared, first_byte_s)
 
     def _send(
-        self, adapter: _Adapter, prepared: requests.PreparedRequest
+        self, adapter: _Adapter, prepared: requests.PreparedRequest, first_byte_s: float
     ) -> OpenAnswer:
-        timeout = (self._timeouts.connect_s, self._timeouts.first_byte_s)
+        timeout = (self._timeouts.connect_s, first_byte_s)
         try:
             response = adapter.send(
                 prepared, stream=True, timeout=timeout, verify=True, proxies=None
@@ -158,9 +158,8 @@ class UpstreamClient:
                 "the upstream did not accept a connection"
             ) from error
         except requests.Timeout as error:
-            limit = f"{self._timeouts.first_byte_s:g} s"
             raise UpstreamTimeout(
-                f"the first byte timeout of {limit} passed"
+                f"the first byte timeout of {first_byte_s:g} s passed"
             ) from error
         except requests.ConnectionError as error:
             raise _connection_failure(error) from error
@@ -178,7 +177,7 @@ class UpstreamClient:
         UpstreamTimeout when it is not whole within `total_s`, however it drips.
         """
         deadline = time.monotonic() + self._timeouts.total_s
-        answer = self.open(upstream, call)
+        answer = self.open(upstream, call, self._timeouts.first_byte_s)
         parts: list[bytes] = []
         size = 0
         try:

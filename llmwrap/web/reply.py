@@ -119,10 +119,11 @@ class Driver:
             _let_go(self._answer, served=step.served)
             self._answer = None
         try:
-            self._answer = self._gateway.client.open(step.upstream, step.call)
+            left_s = self._relay.deadline - self._clock()
+            answer = self._gateway.client.open(step.upstream, step.call, left_s)
         except GatewayError as error:
-            return self._relay.failed(self._clock(), error)
-        answer = self._answer
+            return self._failed(error)
+        self._answer = answer
         rest_s = read_retry_after(answer.retry_after, time.time())
         return self._relay.opened(
             self._clock(), answer.status, answer.content_type, rest_s
@@ -135,15 +136,16 @@ class Driver:
             return relay.interrupt(self._clock(), self._revoked)
         try:
             data = self._answer.read(relay.deadline - self._clock())
-        except UpstreamTimeout as error:
-            step = relay.tick(self._clock())
-            if isinstance(step, Wait):
-                step = relay.failed(self._clock(), error)
-            return step
         except GatewayError as error:
-            return relay.failed(self._clock(), error)
+            return self._failed(error)
         now = self._clock()
         return relay.feed(now, data) if data else relay.eof(now)
+
+    def _failed(self, error: GatewayError) -> Step:
+        """The relay knows best which of its deadlines has passed."""
+        now = self._clock()
+        late = self._relay.tick(now) if isinstance(error, UpstreamTimeout) else WAIT
+        return self._relay.failed(now, error) if isinstance(late, Wait) else late
 
 
 def _let_go(answer: OpenAnswer, *, served: bool) -> None:

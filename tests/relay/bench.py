@@ -1,5 +1,6 @@
 """A relay on a bench: upstreams without sockets, a clock that is set by hand."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import orjson
@@ -108,6 +109,7 @@ class Bench:
         operation: Operation = "chat",
         service: ServiceSettings | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
         self.pool = pool or make_pool(count)
         self.upstreams = self.pool.upstreams
@@ -115,7 +117,7 @@ class Bench:
         self.exchange = Exchange("req_1", "mine", "POST", "/v1", "", self.now)
         self.exchange.operation = operation
         self.exchange.user_id = user
-        body: dict[str, Any] = {"model": "m", "stream": stream}
+        body: dict[str, Any] = {"model": "m", "stream": stream, **(fields or {})}
         if said:
             body["messages"] = [{"role": "user", "content": said}]
         self.request = Request(operation, "m", stream=stream, body=body)

@@ -1,17 +1,21 @@
 """Deadlines and heartbeats, by a clock that is set by hand.
 
-connect 2 s, first byte 60 s, idle 30 s, total 600 s, heartbeat 15 s.
+connect 2 s, first byte 60 s, plain and total 600 s, idle 30 s, heartbeat 15 s.
 """
+
+from dataclasses import replace
 
 import pytest
 
 from llmwrap import errors
+from llmwrap.canonical.messages import Operation
 from llmwrap.relay.steps import WAIT
 from tests.relay.bench import (
     DONE,
     JSON,
     START,
     TEXT,
+    TIMEOUTS,
     WHOLE,
     Bench,
     code_of,
@@ -33,7 +37,7 @@ def _message(error: errors.GatewayError | None) -> str:
 
 
 def test_first_byte_timeout_is_504_and_not_retried() -> None:
-    bench = Bench(stream=False)
+    bench = Bench(stream=False, operation="embeddings")
     bench.start()
     assert bench.relay.deadline == START + 62
     assert bench.tick_at(61.9) is WAIT
@@ -46,7 +50,7 @@ def test_first_byte_timeout_is_504_and_not_retried() -> None:
 
 
 def test_head_of_an_answer_does_not_move_the_first_byte_deadline() -> None:
-    bench = Bench(stream=False)
+    bench = Bench(stream=False, operation="embeddings")
     bench.start()
     bench.now = START + 50
     assert bench.opened(200, JSON) is WAIT
@@ -55,17 +59,47 @@ def test_head_of_an_answer_does_not_move_the_first_byte_deadline() -> None:
 
 
 def test_answer_that_opens_too_late_is_a_timeout() -> None:
-    bench = Bench(stream=False)
+    bench = Bench(stream=False, operation="embeddings")
     bench.start()
     bench.now = START + 62
     assert code_of(bench.opened(200, JSON)) == "upstream_timeout"
 
 
 def test_each_attempt_has_its_own_first_byte_deadline() -> None:
-    bench = Bench(stream=False)
+    bench = Bench(stream=False, operation="embeddings")
     bench.start()
     assert opened_at(bench.relay.failed(START + 2, UNREACHABLE)) == "u1"
     assert bench.relay.deadline == START + 64
+
+
+@pytest.mark.parametrize(
+    ("operation", "waits_s"),
+    [("chat", 202), ("text_completion", 202), ("embeddings", 62)],
+)
+def test_plain_answer_may_take_as_long_as_the_model(
+    operation: Operation, waits_s: float
+) -> None:
+    """It begins when the model is done; vectors are not written word by word."""
+    timeouts = replace(TIMEOUTS, plain_s=200)
+    bench = Bench(stream=False, operation=operation, timeouts=timeouts)
+    bench.start()
+    assert bench.relay.deadline == START + waits_s
+    assert code_of(bench.tick_at(waits_s)) == "upstream_timeout"
+    what = f"the first byte timeout of {waits_s - 2} s passed"
+    assert _message(bench.exchange.error) == what
+
+
+@pytest.mark.parametrize("field", ["tools", "functions"])
+def test_silence_may_be_longer_where_tools_are_offered(field: str) -> None:
+    bench = Bench(fields={field: [{}]})
+    bench.begin()
+    bench.feed(TEXT)
+    assert bench.relay.deadline == START + 120
+    bench.tick_at(119.9)
+    assert not bench.relay.ended
+    bench.tick_at(120)
+    assert bench.relay.ended
+    assert _message(bench.exchange.error) == "the idle timeout of 120 s passed"
 
 
 def test_idle_deadline_moves_with_every_read() -> None:
@@ -186,5 +220,5 @@ def test_plain_answer_gets_no_heartbeat() -> None:
     bench.begin(200, JSON)
     assert bench.relay.wake_at(START) == START + 30
     assert bench.tick_at(20) is WAIT
-    assert bench.relay.wake_at(START + 50) == START + 62
+    assert bench.relay.wake_at(START + 590) == START + 600
     assert bench.relay.head is None

@@ -51,7 +51,7 @@ def test_driver_is_told_of_the_turn() -> None:
 
 
 def test_granted_attempt_has_its_whole_first_byte_time() -> None:
-    bench = Bench(1, stream=False)
+    bench = Bench(1)
     (held,) = hold(bench.pool, 0)
     queued(bench.start())
     held.release(1001.0)

@@ -82,6 +82,19 @@ def test_a_service_keeps_its_own_defaults_key_by_key(load):
     assert services["code"] == ServiceSettings()
 
 
+@pytest.mark.parametrize(
+    ("toml", "plain_s"),
+    [
+        ("", 600),
+        ("first_byte_s = 5", 5),
+        ("first_byte_s = 5\nplain_s = 90", 90),
+        ("plain_s = 90", 90),
+    ],
+)
+def test_who_bounds_the_first_byte_bounds_plain_answers_too(load, toml, plain_s):
+    assert load(f"[timeouts]\n{toml}").settings.timeouts.plain_s == plain_s
+
+
 def test_the_word_none_takes_an_injected_default_away(load):
     service = load("[services.v1]\ndefault_temperature = 'none'\n").settings.services[
         "v1"
