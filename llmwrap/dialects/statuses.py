@@ -11,6 +11,7 @@ from llmwrap.errors import (
     UpstreamError,
     UpstreamModelMissing,
     UpstreamMute,
+    UpstreamPathMissing,
     UpstreamProtocolError,
     UpstreamRedirected,
     UpstreamRefusal,
@@ -31,6 +32,13 @@ def shown(text: str) -> str:
     return _ADDRESS.sub("[address]", text[: 2 * _MAX_MESSAGE])[:_MAX_MESSAGE]
 
 
+_NO_SUCH_PATH = re.compile(
+    r"(404 )?(page |file )?not found|cannot post \S+", re.IGNORECASE
+)
+"""What routers say where nothing is: FastAPI, Gin and Go, llama.cpp (2026), Express. Model servers
+that miss a model name it.
+"""
+
 _CODES = {413: "request_too_large", 501: "unsupported_parameter"}
 
 
@@ -46,6 +54,11 @@ def error_of_status(
         return UpstreamAuthFailed("the upstream refused this gateway's own credential")
     if status in (408, 425):
         return UpstreamSlow(message or "the upstream timed out")
+    if status == 404 and _NO_SUCH_PATH.fullmatch(message):
+        return UpstreamPathMissing(
+            "the upstream has nothing at the path of this operation: it does not offer it,"
+            " or the upstream's url is not the one of its API (does it end in /v1?)"
+        )
     if status == 404:
         told = message or "the upstream does not have the model"
         return UpstreamModelMissing(told, param="model")

@@ -22,6 +22,7 @@
     |  |- UpstreamDisconnected 502                        upstream_disconnected
     |  |- UpstreamProtocolError 502                       upstream_protocol_error
     |  |  |- UpstreamRedirected 502                       upstream_protocol_error
+    |  |  |- UpstreamPathMissing 502                      upstream_protocol_error
     |  |- UpstreamUnavailable 502                         upstream_error
     |  |- UpstreamMute        502                         upstream_error
     |  |- UpstreamCrashed     502                         upstream_crashed
@@ -92,6 +93,7 @@ from llmwrap.errors.upstream import (
     UpstreamNotReady,
     UpstreamOverloaded,
     UpstreamOverran,
+    UpstreamPathMissing,
     UpstreamProtocolError,
     UpstreamRateLimited,
     UpstreamRedirected,
@@ -139,6 +141,7 @@ __all__ = [
     "UpstreamNotReady",
     "UpstreamOverloaded",
     "UpstreamOverran",
+    "UpstreamPathMissing",
     "UpstreamProtocolError",
     "UpstreamRateLimited",
     "UpstreamRedirected",

@@ -34,6 +34,10 @@ class UpstreamRedirected(UpstreamProtocolError):
     """The upstream sent the request elsewhere, which is never followed."""
 
 
+class UpstreamPathMissing(UpstreamProtocolError):
+    """The upstream has nothing at the path of the operation, for any model."""
+
+
 class UpstreamAuthFailed(UpstreamError):
     """The upstream refused the gateway's own key."""
 

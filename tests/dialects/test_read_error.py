@@ -15,6 +15,7 @@ from llmwrap.errors import (
     UpstreamMute,
     UpstreamNotReady,
     UpstreamOverloaded,
+    UpstreamPathMissing,
     UpstreamProtocolError,
     UpstreamRateLimited,
     UpstreamRedirected,
@@ -102,6 +103,26 @@ def test_status_decides_and_the_text_is_kept(
     error = _read(status, shape)
     assert _facts(error) == (kind, *told)
     assert error.message == "no"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Not Found",
+        "404 page not found",
+        "File Not Found",
+        "Cannot POST /chat/completions",
+    ],
+)
+def test_path_that_is_not_there_says_nothing_about_the_model(text: str) -> None:
+    error = _read(404, {"detail": text})
+    assert _facts(error) == (
+        UpstreamPathMissing,
+        502,
+        "upstream_protocol_error",
+        "upstream",
+    )
+    assert "/v1" in error.message
 
 
 @each_shape
