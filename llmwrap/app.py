@@ -160,10 +160,10 @@ def create_gateway(
         database=database,
         sources=sources,
         identifier=Identifier(sources),
-        upkeep=Upkeep(sources.accounts, sources.last_use, sources.trail),
+        upkeep=Upkeep(sources, limiting.quotas.flush),
         limiting=limiting,
         sinks=(access_log, limiting.quotas.settle),
         clock=time.monotonic,
-        drain=DrainWatch(settings.data_dir, upstreams),
+        drain=DrainWatch(settings.data_dir, live),
         demo=demo,
     )

@@ -5,6 +5,7 @@ rules say so. Notes each attempt on the Exchange, and tells the pool how it ende
 """
 
 import hashlib
+import math
 from collections.abc import Collection
 
 from llmwrap.errors import (
@@ -43,6 +44,8 @@ class Attempts:
         self._count = 0
         self._lease: Lease | None = None
         self._attempt: Attempt | None = None
+        self._ticket: Ticket[Lease] | None = None
+        self._queued_at = 0.0
 
     def prefer(self, key: bytes) -> None:
         """Ask the upstreams in the order of `key`'s preference."""
@@ -70,11 +73,41 @@ class Attempts:
     def wait(self, now: float, deadline: float) -> Ticket[Lease]:
         """Queue up for a slot; Overloaded when the queue is full."""
         who = self._exchange.user_id
-        return self._pool.wait(self._upstreams, who, now, deadline)
+        self._ticket = self._pool.wait(self._upstreams, who, now, deadline)
+        self._queued_at = now
+        return self._ticket
 
-    def give_up(self, ticket: Ticket[Lease], now: float) -> None:
-        """Leave the queue."""
-        self._pool.give_up(ticket, now)
+    @property
+    def waiting(self) -> bool:
+        """Whether the turn for a slot has yet to come."""
+        return self._ticket is not None
+
+    def returns_at(self, now: float) -> float:
+        """When, while it waits, an upstream may be asked that must not be now; else infinite."""
+        return self._pool.returns_at(self._upstreams, now) if self._ticket else math.inf
+
+    def offer(self, now: float) -> None:
+        """While it waits: slots of who may be asked again go to those who wait, in turn."""
+        if self._ticket:
+            self._pool.offer(self._upstreams, now)
+
+    def granted(self, now: float) -> Upstream | None:
+        """Begin an attempt if the turn has come; raises why it never will."""
+        ticket = self._ticket
+        if ticket and ticket.refusal:
+            raise ticket.refusal
+        if ticket is None or ticket.lease is None:
+            return None
+        self._ticket = None
+        self._exchange.queued_s = now - self._queued_at
+        return self.take(ticket.lease, now)
+
+    def leave_queue(self, now: float) -> None:
+        """Wait no longer, if it did."""
+        ticket, self._ticket = self._ticket, None
+        if ticket:
+            self._exchange.queued_s = now - self._queued_at
+            self._pool.give_up(ticket, now)
 
     def take(self, lease: Lease, now: float) -> Upstream:
         """Begin an attempt with `lease`."""
@@ -123,6 +156,11 @@ class Attempts:
         """The answer's head is there."""
         assert self._attempt
         self._attempt.open(status, rest_s)
+
+    def begun(self, now: float) -> None:
+        """The client gets the first of the answer."""
+        if self._lease:
+            self._pool.begun(self._lease, now)
 
     def end(self, now: float, ending: Ending) -> None:
         """The attempt is over; only the first call counts."""

@@ -3,8 +3,21 @@
 from dataclasses import dataclass
 
 from llmwrap.dialects.base import Headers
-from llmwrap.errors import GatewayError, UpstreamRefusal
+from llmwrap.errors import (
+    GatewayError,
+    UpstreamCrashed,
+    UpstreamRefusal,
+    UpstreamTimeout,
+)
 from llmwrap.exchange import Exchange
+
+_FINAL = (UpstreamRefusal, UpstreamTimeout, UpstreamCrashed)
+"""What must not be tried again: it would be refused again, is perhaps still being generated (and
+paid for), or breaks the next upstream too.
+"""
+
+_NO_RETRY = (("x-should-retry", "false"),)
+"""Clients' own retries would multiply with ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +67,8 @@ def error_head(
     status, headers, body = rendered
     length = ("Content-Length", str(len(body)))
     told = (*headers, length, *error.answer_headers(), *_told(exchange, now))
-    if len(exchange.attempts) > 1 or isinstance(error, UpstreamRefusal):
-        told += (
-            ("x-should-retry", "false"),
-        )  # the clients' own retries would multiply
+    if len(exchange.attempts) > 1 or isinstance(error, _FINAL):
+        told += _NO_RETRY
     return Head(status, told)
 
 

@@ -30,9 +30,7 @@ from llmwrap.relay.job import Job, Terms
 from llmwrap.relay.steps import WAIT, Finish, Give, Open, Queue, Step
 from llmwrap.routing import Route
 from llmwrap.upstreams.affinity import conversation_key
-from llmwrap.upstreams.pool import Lease
 from llmwrap.upstreams.upstream import Upstream
-from llmwrap.upstreams.waiting import Ticket
 
 _OUTCOMES: dict[type[GatewayError], Outcome] = {
     UpstreamTimeout: "gateway_timeout",
@@ -41,6 +39,9 @@ _OUTCOMES: dict[type[GatewayError], Outcome] = {
     AccessRevoked: "refused",
 }
 """How an answer that had begun came to its end; all else is the upstream's doing."""
+
+_TEMPORARY = (429, 503)
+"""To come again; when, an upstream that was asked before may have told."""
 
 
 class Relay:
@@ -62,10 +63,8 @@ class Relay:
         if route.pool.affine:
             told = exchange.session.encode() or terms.dialect.conversation(request)
             self._attempts.prefer(conversation_key(route.model, told))
-        self._ticket: Ticket[Lease] | None = None
         self._answer: Answer | None = None
         self._begun = False
-        self._queued_at = 0.0
         self.head: Head | None = None
         self.ended = False
         if route.pool.rescue != "off" and terms.dialect.may_continue(request):
@@ -78,7 +77,15 @@ class Relay:
 
     def wake_at(self, now: float) -> float:
         """When `tick` is due, whatever happens until then."""
-        return self._deadlines.wake_at(now)
+        return min(self._deadlines.wake_at(now), self.returns_at(now))
+
+    def returns_at(self, now: float) -> float:
+        """When `offer` is due, while it waits for a slot; infinite if it never is."""
+        return self._attempts.returns_at(now)
+
+    def offer(self, now: float) -> None:
+        """An upstream that was out may be asked again: whoever waits for it may have a turn."""
+        self._attempts.offer(now)
 
     def start(self, now: float) -> Step:
         """Begin: find an upstream with room, or queue up for one."""
@@ -91,13 +98,12 @@ class Relay:
             return self._refuse(now, error)
 
     def granted(self, now: float) -> Step:
-        """The turn in the queue has come."""
-        ticket = self._ticket
-        if ticket is None or ticket.lease is None:
-            return WAIT
-        self._ticket = None
-        self.exchange.queued_s = now - self._queued_at
-        return self._open(now, self._attempts.take(ticket.lease, now))
+        """The turn in the queue has come, or never will."""
+        try:
+            upstream = self._attempts.granted(now)
+        except GatewayError as error:
+            return self.interrupt(now, error)
+        return self._open(now, upstream) if upstream else WAIT
 
     def opened(
         self, now: float, status: int, content_type: str, rest_s: float | None = None
@@ -128,8 +134,9 @@ class Relay:
     def tick(self, now: float) -> Step:
         """Time has passed: fails when the deadline has, otherwise a heartbeat may be due."""
         if now < self.deadline:
+            self.offer(now)
             return self._heartbeat(now)
-        if self._ticket:
+        if self._attempts.waiting:
             return self.interrupt(now, self._no_room())
         return self._fail(now, self._deadlines.error(now), b"")
 
@@ -143,7 +150,7 @@ class Relay:
         if not self.ended:
             self.ended = True
             self.exchange.outcome = "client_abort"
-        self._leave_queue(now)
+        self._attempts.leave_queue(now)
         self._attempts.end(now, "left")
 
     def _heartbeat(self, now: float) -> Step:
@@ -174,6 +181,7 @@ class Relay:
     def _begin(self, now: float) -> None:
         """The client gets the first of the answer: who cannot go on elsewhere needs no request."""
         self._commit_stream(now)
+        self._attempts.begun(now)
         self._begun = True
         if not self.exchange.transcript:
             self._job.forget()
@@ -257,16 +265,9 @@ class Relay:
         """Every upstream is full: wait a little, without holding a thread."""
         if self._terms.timeouts.queue_s <= 0:
             raise self._no_room()
-        self._ticket = self._attempts.wait(now, self._deadlines.total)
-        self._queued_at = now
+        ticket = self._attempts.wait(now, self._deadlines.total)
         self._deadlines.queued(now)
-        return Queue(self._ticket)
-
-    def _leave_queue(self, now: float) -> None:
-        ticket, self._ticket = self._ticket, None
-        if ticket:
-            self.exchange.queued_s = now - self._queued_at
-            self._attempts.give_up(ticket, now)
+        return Queue(ticket)
 
     def _no_room(self) -> Overloaded:
         told = f"no upstream had room within {self._terms.timeouts.queue_s:g} s"
@@ -281,7 +282,7 @@ class Relay:
         return Finish(out + self._job.encoder.fail(error))
 
     def _refuse(self, now: float, error: GatewayError) -> Step:
-        self._leave_queue(now)
+        self._attempts.leave_queue(now)
         if isinstance(error, UpstreamModelMissing):
             error = ModelNotFound(
                 error.message,
@@ -289,7 +290,8 @@ class Relay:
                 operation=self.exchange.operation,
                 code=self._terms.service.unknown_model_code,
             )
-        error.retry_after_s = self.exchange.rest_s or error.retry_after_s
+        if error.status in _TEMPORARY:
+            error.retry_after_s = self.exchange.rest_s or error.retry_after_s
         rendered = self._terms.dialect.render_error(error, self._terms.service)
         self.head = error_head(self.exchange, error, rendered, now)
         self.exchange.status = self.head.status

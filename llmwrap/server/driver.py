@@ -14,6 +14,7 @@ from llmwrap.relay import Relay
 from llmwrap.relay.steps import Finish, Give, Open, Queue, Step
 from llmwrap.server.connection import UpstreamConnection
 from llmwrap.server.upstreams import Connections
+from llmwrap.upstreams.client import STALE_S
 from llmwrap.upstreams.retry_after import read_retry_after
 
 _LOOP_TICK_S = 0.001
@@ -44,6 +45,7 @@ class RelayRun:
         self._connection: UpstreamConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._open: Open | None = None
+        self._asked_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._started = False
         self.done: asyncio.Future[None] = self._loop.create_future()
@@ -51,7 +53,6 @@ class RelayRun:
     def begin(self) -> None:
         """Start the first attempt."""
         self._do(self._relay.start(monotonic()))
-        self._arm()
 
     def interrupt(self, error: GatewayError) -> None:
         """End the answer now, with `error`."""
@@ -101,8 +102,8 @@ class RelayRun:
     def on_failed(self, error: GatewayError) -> None:
         connection, self._connection = self._connection, None
         stale = connection and connection.reused and not connection.answered
-        if stale and isinstance(error, UpstreamDisconnected) and self._open:
-            # A kept connection that the upstream closed meanwhile: nothing was lost.
+        soon = self._asked_at is not None and monotonic() < self._asked_at + STALE_S
+        if stale and soon and isinstance(error, UpstreamDisconnected) and self._open:
             self._connect(self._open)
             return
         self._do(self._relay.failed(monotonic(), error))
@@ -120,13 +121,17 @@ class RelayRun:
             self._open = step
             if step.served:
                 self._let_go()
-                # Soon: the connection that may take it is in the midst of telling of its end.
-                self._loop.call_soon(self._send_next, step)
             else:
                 self._drop_connection()
+            if self._asked_at is None:
                 self._send(step)
+            else:
+                # Soon: the connection that may take it is in the midst of telling of its end.
+                self._loop.call_soon(self._send_next, step)
+            self._arm()
         elif isinstance(step, Queue):
             step.ticket.notify(self._wake)
+            self._arm()
         elif isinstance(step, Finish):
             self._start()
             self._client.finish(step.data)
@@ -171,10 +176,13 @@ class RelayRun:
 
     def _ask(self, connection: UpstreamConnection, step: Open) -> None:
         self._connection = connection
+        self._asked_at = monotonic()
         connection.send(self._connections.request_bytes(step.upstream, step.call), self)
 
     def _arm(self) -> None:
         """One timer at a time; when what it was set for has moved on, it is set again."""
+        if self._timer:
+            self._timer.cancel()
         if not self.done.done():
             at = self._relay.wake_at(monotonic()) + _LOOP_TICK_S
             self._timer = self._loop.call_at(at, self._tick)

@@ -31,6 +31,11 @@ from llmwrap.errors import (
 from llmwrap.settings.values import Timeouts
 from llmwrap.upstreams.upstream import Upstream
 
+STALE_S = 0.5
+"""A kept connection that breaks so soon had been closed before the request came: nothing was lost.
+Later the upstream may have worked on it, and sending it again there could run it twice.
+"""
+
 _READ_BYTES = 65_536
 _LINGER_S = 0.05
 
@@ -136,11 +141,12 @@ class UpstreamClient:
         A kept connection that the upstream closed meanwhile is replaced, once: nothing was lost.
         """
         prepared, adapter = _prepare(upstream, call), self._adapter(upstream)
+        asked_at = time.monotonic()
         adapter.begin()
         try:
             return self._send(adapter, prepared, first_byte_s)
         except UpstreamDisconnected:
-            if not adapter.reused:
+            if not adapter.reused or time.monotonic() - asked_at >= STALE_S:
                 raise
             adapter.close()  # the idle ones: what closed one of them has closed the others
             return self._send(adapter, prepared, first_byte_s)

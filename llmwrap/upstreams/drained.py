@@ -8,9 +8,11 @@ import logging
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from llmwrap.upstreams.pool import Pool
 from llmwrap.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
@@ -39,22 +41,21 @@ def write_drained(data_dir: Path, names: Iterable[str]) -> None:
 
 
 class DrainWatch:
-    """One thread of a worker that carries the file's names over to its upstreams."""
+    """One thread of a worker that carries the file's names over to its pools' upstreams."""
 
-    def __init__(self, data_dir: Path, upstreams: tuple[Upstream, ...]) -> None:
+    def __init__(self, data_dir: Path, pools: tuple[Pool, ...]) -> None:
         self._data_dir = data_dir
-        self._upstreams = upstreams
+        self._pools = pools
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
     def look(self) -> None:
         """Read the file now."""
         names = read_drained(self._data_dir)
-        for upstream in self._upstreams:
-            if upstream.draining != (upstream.name in names):
-                upstream.draining = upstream.name in names
-                event = "upstream_drained" if upstream.draining else "upstream_back"
-                log.warning(event, extra={"upstream": upstream.name})
+        for pool in self._pools:
+            for upstream in pool.upstreams:
+                if upstream.draining != (upstream.name in names):
+                    _switch(pool, upstream)
 
     def start(self) -> None:
         """Look from now on, every second; after a fork, never before."""
@@ -77,3 +78,11 @@ class DrainWatch:
                     log.warning("drain_file_unreadable", extra={"problem": str(error)})
                 failing = True
             self._stopped.wait(LOOK_S)
+
+
+def _switch(pool: Pool, upstream: Upstream) -> None:
+    upstream.draining = not upstream.draining
+    event = "upstream_drained" if upstream.draining else "upstream_back"
+    log.warning(event, extra={"upstream": upstream.name})
+    if not upstream.draining:
+        pool.offer((upstream,), time.monotonic())

@@ -1,7 +1,7 @@
 """Whether an upstream may be asked: ejected after failures, brought back by probes, resting.
 
     closed --5 in a row, or half of at least 20 in 30 s--> ejected (30 s x times, at most 300 s)
-    ejected --time is up, or an active check passed--> half-open: one probe at a time
+    ejected --time is up, or a check that proves it--> half-open: one probe at a time
     half-open --2 successes--> closed         half-open --1 failure--> ejected, once more often
 
 The figures are Envoy's and AWS's customs (2026-11). Per process: each worker learns by itself.
@@ -39,6 +39,7 @@ class Health:
         self._in_a_row = 0
         self._times_ejected = 0
         self._ejected_until: float | None = None
+        self._check_mends = False
         self._begun = 0
         self._probe: int | None = None
         self._probe_until = 0.0
@@ -94,8 +95,9 @@ class Health:
         """An attempt ended that says nothing about the upstream; another may be the probe."""
         self._end_probe(attempt)
 
-    def eject(self, now: float) -> None:
-        """Out, longer each time."""
+    def eject(self, now: float, *, check_mends: bool = False) -> None:
+        """Out, longer each time; `check_mends`: a passed check may end it before its time."""
+        self._check_mends = check_mends
         self._times_ejected += 1
         seconds = min(EJECTION_S * self._times_ejected, EJECTION_MOST_S)
         self._ejected_until = now + seconds * self._jitter()
@@ -107,8 +109,8 @@ class Health:
         self._resting_until = max(self._resting_until, until)
 
     def passed_check(self, now: float) -> None:
-        """An active check went well: that earns a probe, not trust."""
-        if self.state(now) == "ejected":
+        """An active check went well: where it proves anything, a probe, not trust."""
+        if self._check_mends and self.state(now) == "ejected":
             self._ejected_until = now
 
     def _note(self, now: float, *, failed: bool) -> None:

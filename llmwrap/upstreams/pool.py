@@ -1,8 +1,9 @@
 """Interchangeable upstreams that serve one model family, the slots on them, and their health."""
 
 import logging
+import math
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -21,6 +22,9 @@ Ending = GatewayError | Literal["served", "left"]
 """How an attempt ended: its error, a whole answer, or for a reason that is not the upstream's."""
 
 _LEAST_RETRY_AFTER_S = 1.0
+
+HOPE_S = 2.0
+"""An upstream that returns so soon is worth waiting for (where the queue is that long)."""
 
 
 class Lease:
@@ -113,17 +117,35 @@ class Pool:
     ) -> Ticket[Lease]:
         """A place in the queue for the next free slot; Overloaded when the queue is full.
 
-        Slots that came free meanwhile (by a release, or after a rest) go to whose turn it is.
+        Full, whoever has most in it gives way to who has fewer. Slots that came free meanwhile
+        (by a release, or after a rest) go to whose turn it is.
         """
         ticket: Ticket[Lease] = Ticket(principal, frozenset(serving), deadline)
+        over: list[Ticket[Lease]] = []
         with self._lock:
             if self._waiting.full:
-                raise Overloaded("too many requests are waiting", retry_after_s=1)
+                evicted = self._waiting.make_room(principal)
+                if evicted is None:
+                    raise _crowded()
+                evicted.refusal = _crowded()
+                over.append(evicted)
             self._waiting.enter(ticket)
-            granted = [each for one in serving for each in self._hand_out(one, now)]
-        for each in granted:
+            over += [each for one in serving for each in self._hand_out(one, now)]
+        for each in over:
             each.announce()
         return ticket
+
+    def offer(self, upstreams: Iterable[Upstream], now: float) -> None:
+        """Give what slots they have to those who wait; for who may be asked again by now."""
+        with self._lock:
+            granted = [each for one in upstreams for each in self._hand_out(one, now)]
+        for each in granted:
+            each.announce()
+
+    def returns_at(self, serving: Iterable[Upstream], now: float) -> float:
+        """When the next of `serving` that must not be asked now may be; infinite if none."""
+        back = (each.health.returns_at(now) for each in serving if not each.draining)
+        return min((at for at in back if at > now), default=math.inf)
 
     def give_up(self, ticket: Ticket[Lease], now: float) -> None:
         """Leave the queue; a slot that was granted meanwhile goes back."""
@@ -166,9 +188,29 @@ class Pool:
         with self._lock:
             upstream.in_flight -= 1
             self._judge(lease, now, ending, rest_s)
-            granted = self._hand_out(upstream, now)
-        for each in granted:
+            over = self._hand_out(upstream, now)
+            if self._waiting and not upstream.available(now):
+                over += self._refuse_hopeless(now)
+        for each in over:
             each.announce()
+
+    def begun(self, lease: Lease, now: float) -> None:
+        """An answer has begun: a probe that long has proved what it can."""
+        if lease.upstream.health.state(now) != "closed":
+            with self._lock:
+                lease.upstream.health.succeed(now, lease.attempt)
+
+    def _refuse_hopeless(self, now: float) -> list[Ticket[Lease]]:
+        """Who can be served by nobody in time is told at once."""
+
+        def hopeful(upstream: Upstream) -> bool:
+            return not upstream.draining and upstream.health.returns_at(now) <= soon
+
+        soon = now + HOPE_S
+        hopeless = self._waiting.take_hopeless(hopeful)
+        for each in hopeless:
+            each.refusal = self._none_left(tuple(each.serving), now)
+        return hopeless
 
     def _hand_out(self, upstream: Upstream, now: float) -> list[Ticket[Lease]]:
         """Give the free slots of `upstream` to those who wait for it; they are not told yet."""
@@ -197,7 +239,7 @@ class Pool:
         if not rule.counts:
             health.leave(lease.attempt)
         elif health.fail(now, lease.attempt) and self._may_eject(upstream, now):
-            health.eject(now)
+            health.eject(now, check_mends=rule.listing_mends)
             upstream.ask_soon.set()
             log.warning(
                 "upstream_ejected",
@@ -224,3 +266,7 @@ class Pool:
             "no upstream can take this request now",
             retry_after_s=max(at - now, _LEAST_RETRY_AFTER_S),
         )
+
+
+def _crowded() -> Overloaded:
+    return Overloaded("too many requests are waiting", retry_after_s=1)

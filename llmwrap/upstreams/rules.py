@@ -37,19 +37,21 @@ class Rule:
 
     `counts`: whether it speaks for the upstream's ejection. `rest_s`: how long the upstream is
     left alone when it did not say how long itself. `crash`: whether the request may have killed
-    the upstream, so that the poison guard has to look at it.
+    the upstream, so that the poison guard has to look at it. `listing_mends`: whether a list of
+    models that comes is a sign that it is over; an engine that died may list them all the same.
     """
 
     retries: int
     counts: bool
     rest_s: float = 0.0
     crash: bool = False
+    listing_mends: bool = False
 
 
 NO_RETRY = Rule(retries=0, counts=False)
 
 RULES: Mapping[type[GatewayError], Rule] = {
-    UpstreamUnreachable: Rule(retries=2, counts=True),
+    UpstreamUnreachable: Rule(retries=2, counts=True, listing_mends=True),
     UpstreamDisconnected: Rule(retries=1, counts=True, crash=True),
     UpstreamProtocolError: Rule(retries=2, counts=True),
     UpstreamRedirected: Rule(retries=0, counts=True),
@@ -59,7 +61,7 @@ RULES: Mapping[type[GatewayError], Rule] = {
     UpstreamSlow: Rule(retries=1, counts=False),
     UpstreamError: Rule(retries=1, counts=True),
     UpstreamMute: Rule(retries=1, counts=True, crash=True),
-    UpstreamUnavailable: Rule(retries=2, counts=True),
+    UpstreamUnavailable: Rule(retries=2, counts=True, listing_mends=True),
     ModelLoading: Rule(retries=2, counts=False, rest_s=2.0),
     UpstreamNotReady: Rule(retries=2, counts=True, rest_s=1.0),
     UpstreamOverloaded: Rule(retries=2, counts=False, rest_s=5.0),

@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from llmwrap.errors import GatewayError
 from llmwrap.upstreams.upstream import Upstream
 
 MOST_WAITING = 256
@@ -20,10 +21,11 @@ Slot = TypeVar("Slot")
 class Ticket(Generic[Slot]):
     """One request's place in the queue. `lease` is set when its turn has come.
 
-    `deadline` is when the attempt that it waits for will be over at the latest.
+    `refusal` is set instead where it waits in vain. `deadline` is when the attempt that it
+    waits for will be over at the latest.
     """
 
-    __slots__ = ("_on_grant", "deadline", "lease", "principal", "serving")
+    __slots__ = ("_on_end", "deadline", "lease", "principal", "refusal", "serving")
 
     def __init__(
         self, principal: str, serving: frozenset[Upstream], deadline: float
@@ -32,18 +34,19 @@ class Ticket(Generic[Slot]):
         self.serving = serving
         self.deadline = deadline
         self.lease: Slot | None = None
-        self._on_grant: Callable[[], None] | None = None
+        self.refusal: GatewayError | None = None
+        self._on_end: Callable[[], None] | None = None
 
-    def notify(self, on_grant: Callable[[], None]) -> None:
-        """Call `on_grant` (from any thread) once a lease is there; at once if it is."""
-        self._on_grant = on_grant
-        if self.lease:
-            on_grant()
+    def notify(self, on_end: Callable[[], None]) -> None:
+        """Call `on_end` (from any thread) once the wait is over; at once if it is."""
+        self._on_end = on_end
+        if self.lease or self.refusal:
+            on_end()
 
     def announce(self) -> None:
-        """Tell of the lease. `on_grant` may be called twice, when this raced with `notify`."""
-        if self._on_grant:
-            self._on_grant()
+        """Tell that it is over. `on_end` may be called twice, when this raced with `notify`."""
+        if self._on_end:
+            self._on_end()
 
 
 class WaitingRoom(Generic[Slot]):
@@ -60,6 +63,27 @@ class WaitingRoom(Generic[Slot]):
     def full(self) -> bool:
         """Whether a further ticket is one too many."""
         return self._count >= MOST_WAITING
+
+    def make_room(self, principal: str) -> Ticket[Slot] | None:
+        """Take out the newest ticket of whoever has most, where `principal` has fewer by two."""
+        longest = max(self._queues.values(), key=len, default=deque())
+        if len(longest) < len(self._queues.get(principal, ())) + 2:
+            return None
+        newest = longest[-1]
+        self._remove(newest)
+        return newest
+
+    def take_hopeless(self, hopeful: Callable[[Upstream], bool]) -> list[Ticket[Slot]]:
+        """Take out the tickets none of whose upstreams is `hopeful`."""
+        hopeless = [
+            ticket
+            for queue in self._queues.values()
+            for ticket in queue
+            if not any(map(hopeful, ticket.serving))
+        ]
+        for ticket in hopeless:
+            self._remove(ticket)
+        return hopeless
 
     def enter(self, ticket: Ticket[Slot]) -> None:
         """Queue up."""

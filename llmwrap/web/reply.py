@@ -110,7 +110,9 @@ class Driver:
     def _queue(self, step: Queue) -> Step:
         turn = threading.Event()
         step.ticket.notify(turn.set)
-        turn.wait(self._relay.deadline - self._clock())
+        while not turn.is_set() and (now := self._clock()) < self._relay.deadline:
+            turn.wait(min(self._relay.deadline, self._relay.returns_at(now)) - now)
+            self._relay.offer(self._clock())
         granted = self._relay.granted(self._clock())
         return self._relay.tick(self._clock()) if isinstance(granted, Wait) else granted
 

@@ -46,7 +46,7 @@ def test_first_byte_timeout_is_504_and_not_retried() -> None:
     assert _message(bench.exchange.error) == "the first byte timeout of 60 s passed"
     assert len(bench.exchange.attempts) == 1
     assert bench.in_flight == [0, 0, 0]
-    assert "x-should-retry" not in bench.headers
+    assert bench.headers["x-should-retry"] == "false"  # it may still be generating
 
 
 def test_head_of_an_answer_does_not_move_the_first_byte_deadline() -> None:

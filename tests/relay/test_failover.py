@@ -269,3 +269,11 @@ def test_streams_of_an_upstream_that_dies_eject_it_once() -> None:
         assert b'"error"' in finished(bench.failed(CUT))
     (u0, _) = pool.upstreams
     assert u0.health.returns_at(1000.0) == 1030.0
+
+
+def test_when_one_upstream_wants_a_rest_another_ones_refusal_is_final() -> None:
+    bench = Bench(2)
+    bench.start()
+    assert opened_at(bench.refused_by(429, rest_s=7)) == "u1"
+    assert code_of(bench.refused_by(400)) == "invalid_value"
+    assert "Retry-After" not in bench.headers

@@ -6,6 +6,7 @@ from llmwrap import errors
 from llmwrap.relay.steps import WAIT
 from tests.relay.bench import (
     DONE,
+    START,
     STOP,
     TEXT,
     TIMEOUTS,
@@ -39,6 +40,30 @@ def test_slot_that_comes_free_is_granted() -> None:
     )
     assert bench.headers["x-llmwrap-overhead-ms"] == "0.0"
     first.release(1001.5)
+
+
+def test_slot_of_an_upstream_that_has_rested_is_looked_for_in_time() -> None:
+    bench = Bench(2)
+    hold(bench.pool, 0)
+    bench.upstreams[1].health.rest(START + 1)
+    told: list[str] = []
+    queued(bench.start()).notify(lambda: told.append("turn"))
+    assert bench.relay.wake_at(START) == START + 1
+    assert bench.tick_at(0.9) is WAIT
+    assert told == []
+    assert bench.tick_at(1) is WAIT
+    assert told == ["turn"]
+    assert opened_at(bench.granted()) == "u1"
+
+
+def test_wait_for_an_upstream_that_goes_away_is_over_at_once() -> None:
+    bench = Bench(1)
+    (held,) = hold(bench.pool, 0)
+    queued(bench.start())
+    held.release(START, errors.UpstreamRateLimited("slow down"), rest_s=30)
+    assert code_of(bench.granted()) == "no_healthy_upstream"
+    assert bench.headers["Retry-After"] == "30"
+    assert bench.in_flight == [0]
 
 
 def test_driver_is_told_of_the_turn() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llmwrap.canonical.events import Usage
-from llmwrap.errors import ModelNotFound
+from llmwrap.errors import ModelNotFound, UpstreamDisconnected, UpstreamUnreachable
 from llmwrap.exchange import Attempt, Exchange
 from llmwrap.logs import JsonFormatter
 from llmwrap.sinks.access_log import access_log
@@ -160,3 +160,19 @@ def test_line_tells_of_a_kept_upstream_and_of_a_rescue(line: Any) -> None:
     assert (fields["affinity"], fields["rescued"]) == ("spill", 7)
     plain = _fields(line(_exchange(**chat)))
     assert not {"affinity", "rescued"} & plain.keys()
+
+
+def test_line_says_why_an_upstream_could_not_be_reached(line: Any) -> None:
+    """Refused, no such host, a certificate: for the operator, never for the caller."""
+    error = UpstreamUnreachable("the upstream cannot be reached")
+    error.__cause__ = OSError(111, "Connection refused")
+    fields = _fields(line(_exchange(status=502, error=error)))
+    assert fields["reason"] == "[Errno 111] Connection refused"
+    error.__cause__ = None
+    assert "reason" not in _fields(line(_exchange(status=502, error=error)))
+
+
+def test_stream_that_broke_off_is_a_warning(line: Any) -> None:
+    error = UpstreamDisconnected("cut")
+    assert line(_exchange(status=200, error=error)).levelno == logging.WARNING
+    assert line(_exchange(status=200)).levelno == logging.INFO

@@ -172,7 +172,7 @@ def test_closed_upstream_has_a_clean_slate() -> None:
 def test_closed_upstream_is_not_judged_by_what_ejected_it() -> None:
     health = make_health()
     _alternate(health, 10)
-    health.eject(NOW)
+    health.eject(NOW, check_mends=True)
     health.passed_check(NOW + 1)
     _succeed(health, 2, NOW + 1)
     assert health.state(NOW + 1) == "closed"
@@ -250,11 +250,20 @@ def test_rest_outlasts_an_ejection_and_the_reverse() -> None:
 
 
 def test_passed_check_earns_a_probe_and_not_trust() -> None:
-    health = _ejected()
+    health = make_health()
+    health.eject(NOW, check_mends=True)
     health.passed_check(NOW + 1)
     assert health.state(NOW + 1) == "half_open"
     health.begin(NOW + 1, FAR)
     assert not health.available(NOW + 1)
+
+
+def test_passed_check_does_not_mend_what_it_does_not_check() -> None:
+    """An engine that died may list its models all the same."""
+    health = _ejected()
+    health.passed_check(NOW + 1)
+    assert health.state(NOW + 29) == "ejected"
+    assert health.state(NOW + 30) == "half_open"
 
 
 def test_passed_check_of_a_closed_or_half_open_upstream_changes_nothing() -> None:

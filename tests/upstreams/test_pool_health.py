@@ -129,6 +129,37 @@ def test_passed_check_earns_an_ejected_upstream_a_probe() -> None:
     assert not a.available(NOW + 1)
 
 
+def test_who_fails_to_generate_is_out_for_its_time_whatever_it_lists() -> None:
+    a, b = make_upstreams("ab")
+    pool = make_pool(a, b)
+    for _ in range(5):
+        leased(pool, (a,)).release(NOW, errors.UpstreamError("engine dead"))
+    pool.passed_check(a, NOW + 1)
+    assert _out(pool, NOW + 29) == "a"
+
+
+def test_probe_whose_answer_has_begun_lets_the_next_one_in() -> None:
+    a, b = make_upstreams("ab")
+    pool = make_pool(a, b)
+    _fail(pool, a)
+    for _ in range(2):
+        probe = leased(pool, (a,), now=NOW + 30)
+        assert not a.available(NOW + 30)
+        pool.begun(probe, NOW + 31)
+        assert a.available(NOW + 31)
+    assert a.health.state(NOW + 31) == "closed"
+    assert a.in_flight == 2
+
+
+def test_answer_that_begins_at_a_good_upstream_changes_nothing() -> None:
+    a, b = make_upstreams("ab")
+    pool = make_pool(a, b)
+    _fail(pool, a, 4)
+    pool.begun(leased(pool, (a,)), NOW)
+    _fail(pool, a, 1)
+    assert _out(pool) == "a"
+
+
 @pytest.mark.parametrize("ending", ["left", "served", REFUSED, LIMITED])
 def test_what_is_no_failure_never_ejects(ending: Ending) -> None:
     a, b = make_upstreams("ab")

@@ -23,6 +23,7 @@ class Row:
     rest_s: float = 0
     crash: bool = False
     body: bytes = WORD
+    listing_mends: bool = False
 
 
 NO, YES = False, True
@@ -53,13 +54,13 @@ STATUS_TABLE = [
     Row(500, 502, 1, YES),
     Row(500, 502, 1, YES, crash=True, body=b""),
     Row(424, 502, 1, YES),
-    Row(502, 502, 2, YES),
-    Row(504, 502, 2, YES),
-    Row(520, 502, 2, YES),
-    Row(521, 502, 2, YES),
-    Row(522, 502, 2, YES),
-    Row(523, 502, 2, YES),
-    Row(524, 502, 2, YES),
+    Row(502, 502, 2, YES, listing_mends=True),
+    Row(504, 502, 2, YES, listing_mends=True),
+    Row(520, 502, 2, YES, listing_mends=True),
+    Row(521, 502, 2, YES, listing_mends=True),
+    Row(522, 502, 2, YES, listing_mends=True),
+    Row(523, 502, 2, YES, listing_mends=True),
+    Row(524, 502, 2, YES, listing_mends=True),
     # Not the API.
     Row(301, 502, 0, YES),
     Row(302, 502, 0, YES),
@@ -73,14 +74,17 @@ STATUS_TABLE = [
 def test_status_decides_what_follows(row: Row) -> None:
     error = OpenAI().read_error(row.upstream, row.body)
     assert error.status == row.client
-    assert rule_of(error) == Rule(row.retries, row.counts, row.rest_s, row.crash)
+    assert rule_of(error) == Rule(
+        row.retries, row.counts, row.rest_s, row.crash, row.listing_mends
+    )
 
 
 PHASES: list[tuple[str, errors.GatewayError, Rule]] = [
-    ("nothing sent", errors.UpstreamUnreachable(""), Rule(2, YES)),
+    ("nothing sent", errors.UpstreamUnreachable(""), Rule(2, YES, listing_mends=YES)),
     ("cut before an answer", errors.UpstreamDisconnected(""), Rule(1, YES, crash=YES)),
     ("first byte timeout", errors.UpstreamTimeout(""), Rule(0, YES)),
     ("no valid answer", errors.UpstreamProtocolError(""), Rule(2, YES)),
+    ("nothing at its path", errors.UpstreamPathMissing(""), Rule(2, NO)),
     ("overloaded, it says", errors.UpstreamOverloaded(""), Rule(2, NO, rest_s=5)),
 ]
 

@@ -1,10 +1,11 @@
 """The waiting room of a pool: whose turn it is, and what becomes of slots and tickets."""
 
+import math
 import threading
 
 import pytest
 
-from llmwrap.errors import Overloaded
+from llmwrap.errors import NoHealthyUpstream, Overloaded, UpstreamRateLimited
 from llmwrap.upstreams.pool import Lease, Pool
 from llmwrap.upstreams.upstream import Upstream
 from llmwrap.upstreams.waiting import Ticket, WaitingRoom
@@ -116,6 +117,70 @@ def test_full_queue_refuses_and_says_when_to_come_again() -> None:
     with pytest.raises(Overloaded) as caught:
         _wait(pool)
     assert (caught.value.status, caught.value.retry_after_s) == (503, 1)
+
+
+def test_who_has_most_in_a_full_queue_gives_way() -> None:
+    """Newest first, down to as many as the newcomer has."""
+    pool, held = _full()
+    noisy = [_wait(pool, "noisy") for _ in range(256)]
+    told: list[str] = []
+    noisy[-1].notify(lambda: told.append("refused"))
+    quiet = _wait(pool, "quiet")
+    assert told == ["refused"]
+    assert isinstance(noisy[-1].refusal, Overloaded)
+    assert noisy[-2].refusal is None
+    held.release(NOW)
+    assert noisy[0].lease
+    noisy[0].lease.release(NOW)
+    assert quiet.lease
+
+
+def test_full_queue_is_shared_evenly() -> None:
+    pool, _ = _full()
+    for _ in range(256):
+        _wait(pool, "first")
+    tickets = [_wait(pool, "second") for _ in range(128)]
+    assert not any(each.refusal for each in tickets)
+    with pytest.raises(Overloaded):
+        _wait(pool, "second")
+
+
+def test_slot_of_who_has_rested_is_offered_when_somebody_looks() -> None:
+    a, b = make_upstreams("ab", max_in_flight=1)
+    pool = make_pool(a, b)
+    leased(pool, (a,))
+    b.health.rest(NOW + 1)
+    ticket = _wait(pool)
+    assert pool.returns_at(pool.upstreams, NOW) == NOW + 1
+    pool.offer(pool.upstreams, NOW + 0.9)
+    assert ticket.lease is None
+    pool.offer(pool.upstreams, NOW + 1)
+    assert ticket.lease
+    assert ticket.lease.upstream is b
+    assert pool.returns_at(pool.upstreams, NOW + 1) == math.inf
+
+
+def test_who_waits_for_nobody_is_told_at_once_and_when_to_come_again() -> None:
+    """A 429 with `Retry-After: 30` of the only upstream: no slot of it will come in time."""
+    pool, held = _full()
+    ticket = _wait(pool)
+    told: list[str] = []
+    ticket.notify(lambda: told.append("refused"))
+    held.release(NOW, UpstreamRateLimited("slow down"), rest_s=30)
+    assert told == ["refused"]
+    assert isinstance(ticket.refusal, NoHealthyUpstream)
+    assert ticket.refusal.retry_after_s == 30
+
+
+def test_who_can_be_served_by_another_waits_on() -> None:
+    a, b = make_upstreams("ab", max_in_flight=1)
+    pool = make_pool(a, b)
+    held, other = leased(pool, (a,)), leased(pool, (b,))
+    ticket = _wait(pool)
+    held.release(NOW, UpstreamRateLimited("slow down"), rest_s=30)
+    assert (ticket.lease, ticket.refusal) == (None, None)
+    other.release(NOW)
+    assert ticket.lease
 
 
 def test_slot_is_handed_over_and_the_waiting_is_told() -> None:

@@ -1,7 +1,10 @@
 """Upstreams that break: another one until the first byte is given (C59)."""
 
+import threading
+
 import pytest
 
+from llmwrap.upstreams.client import STALE_S
 from tests.fakes import (
     LAST_CHUNK,
     Step,
@@ -17,6 +20,7 @@ from tests.fakes import (
     sse,
     sse_head,
     stream,
+    wait,
 )
 from tests.gateway import Gateway
 from tests.web.faults import Ground, Pair
@@ -210,6 +214,21 @@ def test_kept_connection_that_ends_under_a_request_is_replaced_once(
     statuses = [alone.gateway.post(NEW, alone.body()).status_code for _ in range(3)]
     assert statuses == [200, 200, 502]
     assert alone.asked == (5, 0)
+
+
+def test_request_that_may_have_been_worked_on_is_not_sent_there_again(
+    failing: Ground,
+) -> None:
+    """Row 5 and not row 6: so late, the upstream had taken it; it must not run twice."""
+    alone, late = failing.alone(), threading.Event()
+    alone.first.fake.chat(chat_answer("Hello"), then=[[wait(late), rst()]])
+    assert alone.gateway.post(NEW, alone.body()).status_code == 200
+    timer = threading.Timer(STALE_S + 0.1, late.set)
+    timer.start()
+    answer = alone.gateway.post(NEW, alone.body())
+    timer.join()
+    assert refusal(answer, 502)["code"] == "upstream_disconnected"
+    assert alone.asked == (2, 0)
 
 
 @pytest.mark.parametrize("wanted", [False, True])

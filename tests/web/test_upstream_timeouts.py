@@ -10,6 +10,7 @@ from tests.fakes import (
     Step,
     chat_chunk,
     chunked,
+    close,
     done,
     expect_hangup,
     head,
@@ -17,6 +18,7 @@ from tests.fakes import (
     sse,
     sse_head,
     stall,
+    wait,
 )
 from tests.fakes.connection import Connection
 from tests.web.faults import Ground, Pair, ground
@@ -77,6 +79,23 @@ def test_silence_before_the_first_byte_is_504_and_not_retried(
     assert answer.headers["x-llmwrap-attempts"] == "1"
     assert pair.asked == (1, 0)
     assert gone.wait(HANGUP_S)
+
+
+def test_next_upstream_has_its_own_first_byte_deadline(server: str) -> None:
+    """However long the one before was silent in the middle of its answer might have been."""
+    gone, late = threading.Event(), threading.Event()
+    slow = {"connect_s": 0.1, "first_byte_s": FIRST_BYTE_S, "idle_s": 60}
+    timer = threading.Timer(0.1 + 2 * FIRST_BYTE_S, late.set)
+    with ground(server, slow) as made:
+        pair = made.pair()
+        begun = head(200, ("Content-Length", "1000")) + b'{"id": "x"'
+        pair.first.fake.chat([send(begun), wait(late), close()])
+        pair.second.fake.chat([expect_hangup(gone)])
+        timer.start()
+        answer = pair.gateway.post(NEW, pair.body(), timeout=HANGUP_S)
+        timer.join()
+    assert refusal(answer, 504)["code"] == "upstream_timeout"
+    assert pair.asked == (1, 1)
 
 
 @pytest.mark.parametrize("route", [NEW, OLD])
