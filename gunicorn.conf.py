@@ -6,17 +6,37 @@
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import llmwrap.app  # noqa: F401 - workers, also those of a reload, share this code
+from llmwrap.listening import written
 from llmwrap.logs import logging_config
-from llmwrap.startup import PID_FILE, UNFIT, load_for_start, start_banner
+from llmwrap.server.arbiter import be_patient
+from llmwrap.startup import (
+    UNFIT,
+    claim_places,
+    leave_places,
+    load_for_start,
+    require_guarded,
+    start_banner,
+)
 
-try:
+
+@contextmanager
+def _told():
+    """What stops a start is said in lines of its own, with the status of bad settings."""
+    try:
+        yield
+    except UNFIT as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(78)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+with _told():
     _loaded = load_for_start(os.environ)
-except UNFIT as error:
-    sys.stderr.write(f"{error}\n")
-    sys.exit(78)
 
 _server = _loaded.settings.server
 
@@ -45,14 +65,28 @@ _memory = Path("/dev/shm")  # noqa: S108 - a place in memory for the liveness fi
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # never a slow disk
 control_socket_disable = True  # its default path is shared by all servers of a user
 logconfig_dict = logging_config(_loaded.settings.log)
-pidfile = str(_loaded.settings.data_dir / PID_FILE)  # for `llmwrap reload`
 proc_name = "llmwrap"
 
 
-def when_ready(_server):
+def on_starting(server):
+    """Before the socket is opened: nobody else has the address or the data folder."""
+    with _told():
+        claim_places(_loaded.settings, server.cfg, os.environ)
+
+
+def when_ready(server):
     """The socket is open: say what was found, and three lines to try."""
-    sys.stdout.write(f"{start_banner(_loaded, bind)}\n")
+    be_patient(server)
+    listening = [written(each.getsockname()) for each in server.LISTENERS]
+    with _told():
+        require_guarded(_loaded.settings, listening)
+    sys.stdout.write(f"{start_banner(_loaded, listening[0])}\n")
     sys.stdout.flush()
+
+
+def on_exit(_server):
+    """The server has ended, and its workers have."""
+    leave_places()
 
 
 def pre_fork(_server, _worker):

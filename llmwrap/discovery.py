@@ -5,17 +5,18 @@ Default ports: the products' documentation, read 2026-11.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import Any
+from typing import Any, Literal, TypeGuard
 
 import orjson
 import requests
 from urllib3.exceptions import HTTPError
 
+from llmwrap.settings.model_kinds import kind_of
 from llmwrap.settings.values import Kind
 
 SILENCE_S = 0.3
@@ -27,36 +28,38 @@ TOTAL_S = 0.5
 MAX_BODY_BYTES = 1_048_576
 
 
+Native = Literal["openai", "ollama"]
+"""What a server is asked in, at start and later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Where to look. `product` "" = what its models say in `owned_by`.
-
-    `version_path` must answer with a JSON object that has a `version` first.
-    """
+    """Where to look. `product` "" = what its models say in `owned_by`."""
 
     port: int
     product: str = ""
-    version_path: str = ""
+    dialect: Native = "openai"
     silence_s: float = SILENCE_S
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A model server that answered: its OpenAI base URL and its models, if any."""
+    """A model server that answered: its base URL in its dialect, its models and their kinds."""
 
     product: str
     url: str
-    models: tuple[str, ...]
+    models: Mapping[str, Kind]
+    dialect: Native = "openai"
 
 
 LOOPBACK_PROBES = (
-    Probe(11434, "ollama", "/api/version"),
+    Probe(11434, "ollama", "ollama"),
     Probe(8000),
     Probe(8080),
     Probe(1234, "lmstudio"),
 )
-"""Ollama (its models say `library`); vLLM, llama.cpp and mlx-lm (they say `vllm`,
-`llamacpp`, nothing); LM Studio (its models say `organization_owner`)."""
+"""Ollama; vLLM, llama.cpp and mlx-lm (their models say `vllm`, `llamacpp`, nothing); LM Studio
+(its models say `organization_owner`)."""
 
 UNNAMED_PRODUCT = "local"
 
@@ -91,26 +94,12 @@ def pools_from(found: Iterable[Found]) -> list[dict[str, Any]]:
     tables: list[dict[str, Any]] = []
     for server in found:
         for kind in ("chat", "code", "embed"):
-            models = [model for model in server.models if kind_of(model) == kind]
+            models = [name for name, told in server.models.items() if told == kind]
             if models:
                 taken = {table["name"] for table in tables}
                 name = _free_name(f"{_slug(server.product)}-{kind}", taken)
                 tables.append(_table(name, kind, server, models))
     return tables
-
-
-_EMBED = re.compile(
-    r"embed|minilm|mpnet|mxbai|(?<![a-z0-9])(bge|e5|gte|gtr)(?![a-z0-9])"
-)
-_CODE = re.compile(r"(?<!en)(?<!de)code|codestral|devstral")
-
-
-def kind_of(model: str) -> Kind:
-    """Guess from its name what a model is for: most servers do not say."""
-    name = model.lower()
-    if _EMBED.search(name):
-        return "embed"
-    return "code" if _CODE.search(name) else "chat"
 
 
 def _run(
@@ -120,22 +109,58 @@ def _run(
 
 
 def _look(probe: Probe, deadline: float) -> Found | None:
-    root = f"http://127.0.0.1:{probe.port}"
-    if probe.version_path:
-        version = _fetch_object(root + probe.version_path, probe.silence_s, deadline)
-        if version is None or "version" not in version:
-            return None
+    look = _look_native if probe.dialect == "ollama" else _look_openai
+    return look(probe, f"http://127.0.0.1:{probe.port}", deadline)
+
+
+def _look_openai(probe: Probe, root: str, deadline: float) -> Found | None:
     listing = _fetch_object(f"{root}/v1/models", probe.silence_s, deadline)
-    data = listing.get("data") if listing else None
-    if not isinstance(data, list):
+    entries = _entries(listing, "data")
+    if entries is None:
         return None
-    entries = [entry for entry in data if isinstance(entry, dict)]
     owners = [str(entry.get("owned_by") or "") for entry in entries]
     if any(owner.startswith("llmwrap") for owner in owners):
         return None
-    models = tuple(entry["id"] for entry in entries if _is_name(entry.get("id")))
+    names = [name for entry in entries if _is_name(name := entry.get("id"))]
     said = next(filter(_is_name, owners), UNNAMED_PRODUCT)
+    models = {name: kind_of(name) for name in names}
     return Found(probe.product or said, f"{root}/v1", models)
+
+
+def _look_native(probe: Probe, root: str, deadline: float) -> Found | None:
+    """An Ollama: something else at its port has no version, or no such list."""
+    version = _fetch_object(f"{root}/api/version", probe.silence_s, deadline)
+    if version is None or "version" not in version:
+        return None
+    listing = _fetch_object(f"{root}/api/tags", probe.silence_s, deadline)
+    entries = _entries(listing, "models")
+    if entries is None:
+        return None
+    models = {
+        name: _native_kind(name, entry.get("capabilities"))
+        for entry in entries
+        if _is_name(name := entry.get("name"))
+    }
+    return Found(probe.product, root, models, "ollama")
+
+
+def _native_kind(name: str, capabilities: object) -> Kind:
+    """What Ollama says counts (0.33; older ones say nothing), then the name."""
+    guess = kind_of(name)
+    told = capabilities if isinstance(capabilities, list) else []
+    if "completion" in told:
+        return "chat" if guess == "embed" else guess
+    return "embed" if "embedding" in told else guess
+
+
+def _entries(
+    listing: Mapping[str, Any] | None, key: str
+) -> list[Mapping[str, Any]] | None:
+    """The objects of a list of models, None where there is no list."""
+    rows = listing.get(key) if listing else None
+    if not isinstance(rows, list):
+        return None
+    return [row for row in rows if isinstance(row, dict)]
 
 
 def _fetch_object(url: str, silence_s: float, deadline: float) -> dict[str, Any] | None:
@@ -176,7 +201,7 @@ def _is_ours(response: requests.Response) -> bool:
     return any(name.lower().startswith("x-llmwrap-") for name in response.headers)
 
 
-def _is_name(value: object) -> bool:
+def _is_name(value: object) -> TypeGuard[str]:
     """Whether a name can be shown: it goes to the operator's terminal."""
     return isinstance(value, str) and value != "" and value.isprintable()
 
@@ -199,5 +224,5 @@ def _table(
         "models": list(models),
         "owned_by": server.product,
         "default_model": models[0],
-        "upstreams": [{"name": name, "url": server.url, "dialect": "openai"}],
+        "upstreams": [{"name": name, "url": server.url, "dialect": server.dialect}],
     }

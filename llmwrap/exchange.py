@@ -62,7 +62,8 @@ class Exchange:
     `id` is ours and unique (it also goes upstream); `request_id` is what the caller sees, its
     own where that was well formed. `began` is Unix seconds, all other times are monotonic.
     `model` is the name that was asked for. `transcript` is kept where somebody wants it;
-    `rescued` counts the tokens said before another upstream went on.
+    `rescued` counts the tokens said before another upstream went on, `delivered` about those
+    of all that was written for the client: each piece of an answer is one at least.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Exchange:
     attempts: list[Attempt] = field(default_factory=list)
     transcript: Transcript | None = None
     rescued: int = 0
+    delivered: int = 0
     status: int = 0
     error: GatewayError | None = None
     outcome: Outcome = "ok"

@@ -14,6 +14,9 @@ from llmwrap.upstreams.catalog import Catalog
 from llmwrap.upstreams.pool import Pool
 from llmwrap.upstreams.upstream import Upstream
 
+MAX_NAME = 512
+"""Characters of a model's name: no pattern is tried on a longer one, which no model has."""
+
 Allowed = Callable[[str], bool]
 """Whether the caller may use a model of this name; one that it may not use is unknown to it."""
 
@@ -61,11 +64,9 @@ class Route:
         )
 
     def _listed(self, upstream: Upstream) -> Mapping[str, Any]:
-        models = self.catalog.listing(upstream).models if self.catalog else None
-        for name in upstream.spellings(self.upstream_model):
-            if models and name in models:
-                return models[name].extra
-        return {}
+        catalog, model = self.catalog, self.upstream_model
+        entry = catalog.entry(upstream, model) if catalog else None
+        return entry.extra if entry else {}
 
 
 class Router:
@@ -80,7 +81,7 @@ class Router:
     ) -> Route:
         """The route of `model` ("" = the default); ModelNotFound whatever the reason."""
         asked = model or self._default(scope, allowed)
-        if route := self._route(scope, asked, allowed):
+        if len(asked) <= MAX_NAME and (route := self._route(scope, asked, allowed)):
             return route
         raise self._not_found(scope, asked, operation, allowed)
 
@@ -96,6 +97,8 @@ class Router:
 
     def model(self, scope: Scope, name: str, allowed: Allowed) -> Offer:
         """That one of them which `name` leads to; ModelNotFound when there is none."""
+        if len(name) > MAX_NAME:
+            raise self._not_found(scope, name, "show_model", allowed)
         offers = {offer.name: offer for offer in self.models(scope, allowed)}
         for pool, reading in self._readings(scope, name):
             offer = offers.get(reading)
@@ -151,17 +154,25 @@ class Router:
 
     def _serving(self, pool: Pool, model: str) -> tuple[Upstream, ...]:
         """Those of the pool that have `model`; the silent ones while nobody has listed any."""
-        known = {each: self._catalog.serves(each, model) for each in pool.upstreams}
+        known = {each: self._serves(pool, each, model) for each in pool.upstreams}
         listed = any(self._catalog.listing(each).models is not None for each in known)
         wanted = True if listed else None
         return tuple(each for each, answer in known.items() if answer is wanted)
+
+    def _serves(self, pool: Pool, upstream: Upstream, model: str) -> bool | None:
+        """As the catalog says, but for what the pool's kind has no use for."""
+        entry = self._catalog.entry(upstream, model)
+        if entry and not _of_use(pool, entry):
+            return False
+        return self._catalog.serves(upstream, model)
 
     def _listed(self, pool: Pool) -> Iterator[tuple[str, Model]]:
         """(name, model) of what the pool's upstreams listed, then of its aliases."""
         models: dict[str, Model] = {}
         for upstream in pool.upstreams:
             for name, model in (self._catalog.listing(upstream).models or {}).items():
-                models.setdefault(name, model)
+                if _of_use(pool, model):
+                    models.setdefault(name, model)
         for name, model in models.items():
             if any(pool.matches(each) for each in _spellings(pool, name)):
                 yield name, model
@@ -188,3 +199,8 @@ class Router:
 
 def _spellings(pool: Pool, name: str) -> tuple[str, ...]:
     return spellings(name) if pool.tagged_names else (name,)
+
+
+def _of_use(pool: Pool, model: Model) -> bool:
+    """Whether `model` can serve a pool of this kind, as far as its upstream tells."""
+    return pool.kind == "embed" or not model.only_embeds

@@ -39,14 +39,16 @@ MAY_IMPORT = {
     "demo": "errors settings",
     "discovery": "settings",
     "banner": "demo settings",
-    "startup": "auth banner demo discovery errors logs settings storage",
+    "listening": "",
+    "pid_file": "",
+    "startup": "auth banner demo discovery errors listening pid_file settings storage",
     "gateway": f"{MODELS} auth demo sinks storage",
     "web": f"{MODELS} auth gateway handover relay sinks storage",
     "server": f"{MODELS} auth gateway handover logs relay sinks",
     "app": f"{MODELS} auth demo gateway logs relay sinks storage web",
-    "cli": "app auth errors logs settings startup storage upstreams",
+    "cli": "app auth errors listening logs pid_file settings storage upstreams",
     "wsgi": "app settings startup",
-    "gunicorn.conf": "app auth logs server settings startup",
+    "gunicorn.conf": "app auth listening logs server settings startup",
 }
 """Unit -> the units that it may import beside itself; the first ones stand at the bottom."""
 

@@ -19,6 +19,7 @@ from llmwrap.discovery import (
     discover,
     pools_from,
 )
+from llmwrap.settings.values import Kind
 
 Serve = Callable[..., int]
 
@@ -110,7 +111,7 @@ def test_default_ports() -> None:
 def test_openai_compatible_server_is_named_by_its_models(serve: Serve) -> None:
     port = serve({"/v1/models": models("Qwen/Qwen3-8B", owner="vllm")})
     assert look(Probe(port)) == (
-        Found("vllm", f"http://127.0.0.1:{port}/v1", ("Qwen/Qwen3-8B",)),
+        Found("vllm", f"http://127.0.0.1:{port}/v1", {"Qwen/Qwen3-8B": "chat"}),
     )
 
 
@@ -125,26 +126,76 @@ def test_product_of_the_port_stands_over_what_the_models_say(serve: Serve) -> No
     assert [server.product for server in found] == ["lmstudio"]
 
 
-def test_ollama_is_adopted_at_its_openai_path(serve: Serve) -> None:
-    listing = models("llama3:8b", owner="library")
-    port = serve({"/api/version": {"version": "0.13.0"}, "/v1/models": listing})
-    assert look(Probe(port, "ollama", "/api/version")) == (
-        Found("ollama", f"http://127.0.0.1:{port}/v1", ("llama3:8b",)),
+VERSION = {"/api/version": {"version": "0.33.0"}}
+CHATS, EMBEDS = ["completion", "tools"], ["embedding"]
+
+
+def tags(*names: str, **told: list[str]) -> dict[str, object]:
+    """The list of an Ollama: models of which nothing is told, and some with capabilities."""
+    rows: list[dict[str, object]] = [{"name": name} for name in names]
+    rows += [{"name": name, "capabilities": each} for name, each in told.items()]
+    return {"models": rows}
+
+
+def test_ollama_is_adopted_in_its_own_dialect(serve: Serve) -> None:
+    port = serve(
+        {
+            **VERSION,
+            "/api/tags": tags("llama3:8b", "nomic-embed-text:latest", "codellama:7b"),
+            "/v1/models": models("other"),
+        }
     )
+    told: Mapping[str, Kind] = {
+        "llama3:8b": "chat",
+        "nomic-embed-text:latest": "embed",
+        "codellama:7b": "code",
+    }
+    assert look(Probe(port, "ollama", "ollama")) == (
+        Found("ollama", f"http://127.0.0.1:{port}", told, "ollama"),
+    )
+
+
+def test_kinds_are_what_ollama_says_before_what_names_say(serve: Serve) -> None:
+    listing = tags(
+        vectors=EMBEDS,
+        embedder=CHATS,
+        coder=CHATS,
+        both=["completion", "embedding"],
+        minilm=["image"],
+        bge=[],
+    )
+    port = serve({**VERSION, "/api/tags": listing})
+    (found,) = look(Probe(port, "ollama", "ollama"))
+    assert found.models == {
+        "vectors": "embed",
+        "embedder": "chat",
+        "coder": "code",
+        "both": "chat",
+        "minilm": "embed",
+        "bge": "embed",
+    }
 
 
 @pytest.mark.parametrize("version", [{"name": "other"}, ["0.13.0"], b"0.13.0"])
 def test_port_of_ollama_without_its_version_is_not_adopted(
     serve: Serve, version: object
 ) -> None:
-    port = serve({"/api/version": version, "/v1/models": models("llama3:8b")})
-    assert look(Probe(port, "ollama", "/api/version")) == ()
+    port = serve({"/api/version": version, "/api/tags": tags("llama3:8b")})
+    assert look(Probe(port, "ollama", "ollama")) == ()
+
+
+@pytest.mark.parametrize("listing", [{}, {"models": None}, {"models": {}}, [], b"<"])
+def test_port_of_ollama_without_its_list_is_not_adopted(
+    serve: Serve, listing: object
+) -> None:
+    port = serve({**VERSION, "/api/tags": listing, "/v1/models": models("a")})
+    assert look(Probe(port, "ollama", "ollama")) == ()
 
 
 def test_server_without_models_is_found_but_gives_no_pool(serve: Serve) -> None:
     port = serve({"/v1/models": models()})
     found = look(Probe(port))
-    assert [server.models for server in found] == [()]
+    assert [tuple(server.models) for server in found] == [()]
     assert pools_from(found) == []
 
 
@@ -161,7 +212,7 @@ def test_silent_server_does_not_hold_up_the_others(
     probes = [Probe(silent_port, silence_s=60), Probe(port, silence_s=60)]
     started = monotonic()
     found = discover(None, probes, total_s=1)
-    assert [server.models for server in found] == [("a",)]
+    assert [tuple(server.models) for server in found] == [("a",)]
     assert monotonic() - started < 30
 
 
@@ -230,7 +281,7 @@ def test_own_port_is_not_asked(serve: Serve) -> None:
     own = serve({"/v1/models": models("a")})
     other = serve({"/v1/models": models("b")})
     found = look(Probe(own), Probe(other), own_port=own)
-    assert [server.models for server in found] == [("b",)]
+    assert [tuple(server.models) for server in found] == [("b",)]
 
 
 def test_demo_of_another_gateway_is_not_adopted(demo_port: int) -> None:
@@ -254,10 +305,10 @@ def test_gateway_of_our_kind_is_known_by_its_headers(serve: Serve) -> None:
 def test_names_that_cannot_be_shown_are_left_out(serve: Serve) -> None:
     data = [{"id": "\x1b[2Jx"}, {"id": ""}, {"id": 7}, {}, "a", {"id": "good"}]
     port = serve({"/v1/models": {"data": data}})
-    assert [server.models for server in look(Probe(port))] == [("good",)]
+    assert [tuple(server.models) for server in look(Probe(port))] == [("good",)]
 
 
 def test_servers_come_in_the_order_of_the_probes(serve: Serve) -> None:
     ports = [serve({"/v1/models": models(name)}) for name in ("a", "b", "c")]
     found = look(*map(Probe, ports))
-    assert [server.models for server in found] == [("a",), ("b",), ("c",)]
+    assert [tuple(server.models) for server in found] == [("a",), ("b",), ("c",)]

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from llmwrap.discovery import Found, kind_of, pools_from
+from llmwrap.discovery import Found, pools_from
+from llmwrap.settings.model_kinds import kind_of
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,9 @@ from llmwrap.discovery import Found, kind_of, pools_from
         ("qwen2.5-coder:7b", "code"),
         ("codellama", "code"),
         ("Codestral-22B-v0.1", "code"),
+        ("opencoder:8b", "code"),
+        ("dolphincoder", "code"),
+        ("decoder", "chat"),
         ("Devstral-Small-2507", "code"),
         ("bigcode/starcoder2-15b", "code"),
         ("nomic-embed-text:latest", "embed"),
@@ -25,6 +29,10 @@ from llmwrap.discovery import Found, kind_of, pools_from
         ("BAAI/bge-m3", "embed"),
         ("intfloat/multilingual-e5-large", "embed"),
         ("thenlper/gte-small", "embed"),
+        ("BGE-M3", "embed"),
+        ("bge:latest", "embed"),
+        ("paraphrase-multilingual:latest", "embed"),
+        ("hf.co/Qwen/Qwen3-Embedding-0.6B-GGUF:Q8_0", "embed"),
     ],
 )
 def test_kind_by_name(model: str, kind: str) -> None:
@@ -34,8 +42,14 @@ def test_kind_by_name(model: str, kind: str) -> None:
 def test_pools_are_one_per_server_and_kind() -> None:
     ollama = Found(
         "ollama",
-        "http://127.0.0.1:11434/v1",
-        ("llama3:8b", "nomic-embed-text", "qwen3:4b", "qwen2.5-coder:7b"),
+        "http://127.0.0.1:11434",
+        {
+            "llama3:8b": "chat",
+            "nomic-embed-text": "embed",
+            "qwen3:4b": "chat",
+            "qwen2.5-coder:7b": "code",
+        },
+        "ollama",
     )
     tables = pools_from([ollama])
     assert tables[0] == {
@@ -47,8 +61,8 @@ def test_pools_are_one_per_server_and_kind() -> None:
         "upstreams": [
             {
                 "name": "ollama-chat",
-                "url": "http://127.0.0.1:11434/v1",
-                "dialect": "openai",
+                "url": "http://127.0.0.1:11434",
+                "dialect": "ollama",
             }
         ],
     }
@@ -59,13 +73,20 @@ def test_pools_are_one_per_server_and_kind() -> None:
     assert json.loads(json.dumps(tables)) == tables
 
 
+def test_other_servers_are_asked_in_openais_dialect() -> None:
+    (table,) = pools_from([Found("vllm", "http://127.0.0.1:1/v1", {"a": "chat"})])
+    assert table["upstreams"] == [
+        {"name": "vllm-chat", "url": "http://127.0.0.1:1/v1", "dialect": "openai"}
+    ]
+
+
 def test_pool_names_are_plain_and_unique() -> None:
     found = [
-        Found("My Engine/2", "http://127.0.0.1:1/v1", ("a",)),
-        Found("vllm", "http://127.0.0.1:2/v1", ("b",)),
-        Found("vllm", "http://127.0.0.1:3/v1", ("c",)),
-        Found("vllm", "http://127.0.0.1:4/v1", ("d",)),
-        Found("日本", "http://127.0.0.1:5/v1", ("e",)),
+        Found("My Engine/2", "http://127.0.0.1:1/v1", {"a": "chat"}),
+        Found("vllm", "http://127.0.0.1:2/v1", {"b": "chat"}),
+        Found("vllm", "http://127.0.0.1:3/v1", {"c": "chat"}),
+        Found("vllm", "http://127.0.0.1:4/v1", {"d": "chat"}),
+        Found("日本", "http://127.0.0.1:5/v1", {"e": "chat"}),
     ]
     assert [table["name"] for table in pools_from(found)] == [
         "my-engine-2-chat",

@@ -46,6 +46,8 @@ def test_events_of_the_log_are_those_of_the_code() -> None:
         "upstream_back",
         "limits_degraded",
         "limits_restored",
+        "settlement_refused",
+        "settlement_dropped",
         "keys_fetched",
         "keys_not_fetched",
         "reload_refused",

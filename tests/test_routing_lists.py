@@ -31,6 +31,29 @@ def test_list_is_of_the_kinds_of_the_service() -> None:
     assert ids(found, scope("embed")) == ["c"]
 
 
+EMBEDS = Model("vectors", 0, {}, only_embeds=True)
+
+
+@pytest.mark.parametrize("kind", ["chat", "code"])
+def test_model_that_only_embeds_is_in_no_pool_of_another_kind(kind: str) -> None:
+    lists = {"a": (*models("m"), EMBEDS)}
+    aliases = {"x": "vectors", "y": "m"}
+    found, _ = router(lists, pool_of("a", "*", kind=kind, aliases=aliases))
+    assert ids(found, scope()) == ["m", "y"]
+    for name in ("vectors", "x"):
+        with pytest.raises(ModelNotFound, match="available: m, y"):
+            found.resolve(scope(), name, "chat", anything)
+
+
+def test_model_that_only_embeds_is_left_to_the_pool_that_embeds() -> None:
+    lists = {"a": (EMBEDS,), "b": (EMBEDS, *models("m"))}
+    found, _ = router(lists, pool_of("a", "*"), pool_of("b", "*", kind="embed"))
+    assert found.resolve(scope(), "vectors", "embeddings", anything).pool.name == "b"
+    pools = {each.name: each.pool.name for each in found.models(scope(), anything)}
+    assert pools == {"vectors": "b", "m": "b"}
+    assert ids(found, scope("embed")) == ["vectors", "m"]
+
+
 def test_list_stays_when_an_upstream_falls_silent() -> None:
     pool = pool_of("a", "*")
     lists: dict[str, tuple[Model, ...] | Exception] = {"a": models("m")}

@@ -88,7 +88,7 @@ class Accounts:
 
     def limited(self, principal: Principal) -> Principal:
         """`principal` with the allow-lists of its groups before its own."""
-        models = self.standing.models_of(principal.groups)
+        models = self.standing.models_of(principal)
         if not models:
             return principal
         return replace(principal, models=(*models, *principal.models))

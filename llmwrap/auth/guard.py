@@ -90,7 +90,8 @@ def _refuse_strangers_behind_a_proxy(principal: Principal, settings: Settings) -
     if open_by_default and "X-Forwarded-For" in request.headers:
         raise Forbidden(
             "this gateway is open to its own machine only, and this request came through a"
-            ' proxy; configure users or a key, or set auth.mode = "off"'
+            ' proxy; set auth.mode = "required" and add users or a key, or set'
+            ' auth.mode = "off" to serve everybody'
         )
 
 

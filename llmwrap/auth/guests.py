@@ -49,7 +49,7 @@ def guest_login(sources: CredentialSources, visit: Visit) -> Pair:
     if not guest.enabled:
         raise Forbidden("guest accounts are not enabled here")
     sources.throttle.guest_allowed(visit.ip)
-    refresh_token = sources.pepper.new_refresh_token()
+    refresh_token, family = sources.pepper.new_refresh_token(), uuid.uuid4().hex
     now = datetime.now(UTC)
     with accounts.reach.writing() as session:
         stored = add_user(
@@ -62,7 +62,7 @@ def guest_login(sources: CredentialSources, visit: Visit) -> Pair:
         add_refresh_token(
             session,
             token_hash=sources.pepper.hash(refresh_token),
-            family_id=uuid.uuid4().hex,
+            family_id=family,
             user_id=stored.id,
             issued_at=now,
             expires_at=now + timedelta(seconds=sources.settings.auth.refresh_ttl_s),
@@ -72,7 +72,7 @@ def guest_login(sources: CredentialSources, visit: Visit) -> Pair:
     user = accounts.of_stored(stored)
     assert user
     sources.trail.note(Note("guest_created", visit, user.id, "guest", "user", user.id))
-    return _pair(sources, user, refresh_token)
+    return _pair(sources, user, refresh_token, family)
 
 
 def refresh(sources: CredentialSources, token: str, visit: Visit) -> Pair:
@@ -101,7 +101,7 @@ def refresh(sources: CredentialSources, token: str, visit: Visit) -> Pair:
     if use.outcome != "ok":
         _tell_of_misuse(sources, use, visit)
         raise _refused()
-    return _pair(sources, user, successor)
+    return _pair(sources, user, successor, use.family_id)
 
 
 def revoke(sources: CredentialSources, token: str, visit: Visit) -> None:
@@ -153,8 +153,10 @@ def _admitted(sources: CredentialSources, use: RefreshUse) -> UserRecord:
     return user
 
 
-def _pair(sources: CredentialSources, user: UserRecord, refresh_token: str) -> Pair:
-    access_token, expires_at = sources.tokens.issue(user)
+def _pair(
+    sources: CredentialSources, user: UserRecord, refresh_token: str, family: str
+) -> Pair:
+    access_token, expires_at = sources.tokens.issue(user, family)
     expires_in = sources.tokens.ttl_of(user)
     return Pair(user, access_token, refresh_token, expires_in, expires_at)
 

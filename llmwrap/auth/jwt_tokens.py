@@ -29,6 +29,9 @@ MAX_TOKEN_CHARS = 8192
 CACHE_TTL_S = 60
 CACHE_SIZE = 4096
 
+_OF_FAMILY = "."
+"""Stands in a `jti` between the family of the refresh token and what is the token's own."""
+
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _OPTIONS: Options = {
     "require": ["exp", "iat", "iss", "aud", "sub", "jti", "ver"],
@@ -79,20 +82,29 @@ class SessionTokens:
             CACHE_SIZE, _forget_at, clock
         )
 
-    def issue(self, user: UserRecord) -> tuple[str, int]:
-        """Sign a new token for `user`; return it and its end in Unix seconds."""
+    def issue(self, user: UserRecord, family: str = "") -> tuple[str, int]:
+        """Sign a new token for `user`; return it and its end in Unix seconds.
+
+        `family` is that of the refresh token that comes with it.
+        """
         now = int(self._clock())
         expires_at = now + self.ttl_of(user)
+        own = secrets.token_hex(16)
         claims = {
             "iss": NAME,
             "aud": NAME,
             "sub": user.id,
-            "jti": secrets.token_hex(16),
+            "jti": f"{family}{_OF_FAMILY}{own}" if family else own,
             "ver": user.token_version,
             "iat": now,
             "exp": expires_at,
         }
         return jwt.encode(claims, self._key, "HS256"), expires_at
+
+    @property
+    def longest_ttl_s(self) -> int:
+        """How long any token is good that was given out by now, in whole seconds."""
+        return max(self._ttl_s, self._guest_ttl_s)
 
     def ttl_of(self, user: UserRecord) -> int:
         """How long a token for `user` is good, in whole seconds."""
@@ -143,8 +155,11 @@ class SessionTokens:
         if not type(issued) is type(ends) is type(starts) is int:
             raise refusal("invalid session token")
         now = self._clock()
-        longest = max(self._ttl_s, self._guest_ttl_s)
-        if max(issued, starts) > now + LEEWAY_S or not 0 < ends - issued <= longest:
+        lives_s = ends - issued
+        if (
+            max(issued, starts) > now + LEEWAY_S
+            or not 0 < lives_s <= self.longest_ttl_s
+        ):
             raise refusal("invalid session token")
         if ends + LEEWAY_S <= now:
             raise refusal("the session token has expired", code="token_expired")
@@ -174,7 +189,7 @@ class Sessions:
             return None
         claims = self._tokens.verify(token)
         user = self._user_of(claims)
-        if user is None or self._accounts.standing.token_revoked(claims.token_id):
+        if user is None or self._is_revoked(claims.token_id):
             raise refusal("invalid session token")
         if user.is_guest:
             self._last_use.note_user(user.id)
@@ -186,12 +201,24 @@ class Sessions:
             )
         )
 
+    def _is_revoked(self, token_id: str) -> bool:
+        standing, family = self._accounts.standing, family_of(token_id)
+        return standing.token_revoked(token_id) or (
+            family != "" and standing.token_revoked(family)
+        )
+
     def _user_of(self, claims: Claims) -> UserRecord | None:
         user = self._accounts.by_id(claims.user_id)
         if user and user.token_version < claims.version:
             # Another worker has just given it out, after a change of the password.
             user = self._accounts.reload(user)
         return user if user and user.token_version == claims.version else None
+
+
+def family_of(token_id: str) -> str:
+    """The family of refresh tokens of the same sign-in, "" where it has none."""
+    family, found, _ = token_id.partition(_OF_FAMILY)
+    return family if found else ""
 
 
 def looks_like_jwt(token: str) -> bool:

@@ -141,7 +141,8 @@ class OidcTokens:
             raise _bad_token()
         if not isinstance(subject, str) or not 0 < len(subject) <= MAX_TEXT:
             raise _bad_token()
-        if payload.get("typ") in _OTHER_PURPOSES:
+        purpose = payload.get("typ", "")
+        if not isinstance(purpose, str) or purpose in _OTHER_PURPOSES:
             raise _bad_token()
         self._check_times(payload)
         checked = payload.get("email_verified", True) is True

@@ -13,6 +13,7 @@ from llmwrap.auth.credentials import Credential, refusal
 from llmwrap.auth.oidc import OidcClaims, OidcTokens
 from llmwrap.auth.principal import Principal
 from llmwrap.auth.users import UserRecord
+from llmwrap.storage.names import looks_like_id
 from llmwrap.storage.users import NameTaken, add_user
 
 GROUPS = ("user",)
@@ -67,7 +68,8 @@ def _names(claims: OidcClaims) -> Iterator[tuple[str, str]]:
     whole = f"{claims.issuer}\n{claims.subject}"
     own = hashlib.sha256(whole.encode()).hexdigest()[:12]
     wanted = claims.username or claims.email
-    if 0 < len(wanted) <= MAX_NAME and ":" not in wanted:
+    fits = 0 < len(wanted) <= MAX_NAME and ":" not in wanted
+    if fits and not looks_like_id(wanted):
         yield wanted, claims.email
         yield wanted, ""
         yield f"{wanted[: MAX_NAME - 13]}-{own}", ""

@@ -1,5 +1,6 @@
 """The one identity behind every kind of credential; plain data."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -8,6 +9,12 @@ PrincipalKind = Literal["basic", "jwt", "api_key", "guest", "anonymous"]
 
 GENERATING_GROUPS = frozenset({"admin", "user"})
 """Only members of these may generate; every other group may still list models."""
+
+GUEST = "guest"
+"""The group that every guest is in for limits and models, whatever group it was put in."""
+
+MAX_MODEL_NAME = 512
+"""Characters; to match a pattern with a longer name could take seconds, and there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,18 @@ class Principal:
     def may_generate(self) -> bool:
         return not self.blocked and not self.groups.isdisjoint(GENERATING_GROUPS)
 
+    def groups_in(self, table: Container[str]) -> Iterable[str]:
+        """Its groups of which `table` says something.
+
+        Of a guest that is `guest` alone, if there: less than others may, not the most of both.
+        """
+        if self.is_guest and GUEST in table:
+            return (GUEST,)
+        return (group for group in self.groups if group in table)
+
     def may_use_model(self, name: str) -> bool:
-        """Whether every allow-list has `name`."""
-        return all(
+        """Whether every allow-list has `name`; none has what is too long for a name."""
+        return len(name) <= MAX_MODEL_NAME and all(
             any(fnmatchcase(name, pattern) for pattern in patterns)
             for patterns in self.models
         )

@@ -5,35 +5,33 @@ says what they were. Counts are kept in this process, or in Redis for several wo
 is gone, each worker lets its share through.
 """
 
-import re
+import logging
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from llmwrap.auth.allowances import Admission, Allowance
 from llmwrap.auth.circuit import Circuit, StoreGone
 from llmwrap.auth.counters import MemoryCounters, Settlement, Slot, Verdict, Window
+from llmwrap.auth.estimates import estimate_tokens
 from llmwrap.auth.principal import Principal
 from llmwrap.auth.rates import Rate, RatesOfGroups, caller_of, read_rates
 from llmwrap.auth.redis_counters import RedisCounters
 from llmwrap.exchange import Exchange
 from llmwrap.settings.values import Settings
 
-ANSWER_TOKENS = 512
-"""Reserved for the answer to a request that does not bound it."""
-MAX_PROMPT_TOKENS = 32_768
-"""Reserved for a prompt at most: what is longer is mostly pictures."""
-BYTES_PER_TOKEN = 4
 SLOT_MARGIN_S = 60
 """How much longer than its longest answer a lost slot is held."""
 MAX_LATE = 10_000
 """Finished requests that wait to be settled in a store that is gone."""
+MAX_FLUSHED = 1000
+"""Of these so many at once, so that nobody is held up for long."""
+MAX_TRIES = 5
+"""How often one may be what the store was lost with, before it is taken for the reason."""
+MAX_USED = 1_000_000_000
+"""Tokens of one request: an upstream that counts more counts wrongly."""
 
-_SEARCHED_BYTES = 65_536
-_MAX_TOKENS = re.compile(
-    rb'"(?:max(?:_completion|_output)?_tokens|num_predict)"\s*:\s*(\d{1,7})\b'
-)
+log = logging.getLogger(__name__)
 
 _Counters = MemoryCounters | RedisCounters
 
@@ -57,11 +55,15 @@ class Bound(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """All that a request falls under; `slot` where only so many may run at once."""
+    """All that a request falls under; `slot` where only so many may run at once.
+
+    `prompt` is the part of the prompt in `tokens`, if that is not more than there are.
+    """
 
     requests: tuple[Bound, ...]
     tokens: Bound | None
     slot: Slot | None
+    prompt: int = 0
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
@@ -73,20 +75,29 @@ class Demand(NamedTuple):
             tuple(each.shared(workers) for each in self.requests),
             self.tokens and self.tokens.shared(workers),
             self.slot and self.slot._replace(most=-(-self.slot.most // workers)),
+            self.prompt,
         )
 
 
 class _Open(NamedTuple):
-    """What is settled at the end of a request, and where it was charged."""
+    """What is settled at the end of a request, and where it was charged.
+
+    `prompt` and `reserved` are the tokens that were estimated, and charged; `tries` how often
+    the store was lost with it.
+    """
 
     counters: _Counters
+    prompt: int
     reserved: int
     tokens: Settlement | None
     slot: Slot | None
+    tries: int = 0
 
     def settle(self) -> None:
-        """Settle it there."""
-        self.counters.settle((self.tokens,) if self.tokens else (), self.slot)
+        """Settle it there; nothing is said of tokens that were charged as they were used."""
+        tokens = (self.tokens,) if self.tokens and self.tokens.more else ()
+        if tokens or self.slot:
+            self.counters.settle(tokens, self.slot)
 
 
 class Quotas:
@@ -142,22 +153,36 @@ class Quotas:
         opened = self._open.pop(exchange.id, None)
         if opened is None:
             return
-        tokens = opened.tokens
-        if tokens:
-            more = _used(exchange, opened.reserved) - opened.reserved
-            opened = opened._replace(tokens=tokens._replace(more=more))
+        if opened.tokens:
+            more = _used(exchange, opened) - opened.reserved
+            opened = opened._replace(tokens=opened.tokens._replace(more=more))
         if opened.counters is self._local:
             opened.settle()
             return
         self._late.append(opened)
-        with suppress(StoreGone, IndexError):
-            while True:  # also those that could not be settled while the store was gone
+        self.flush()
+
+    def flush(self) -> None:
+        """Settle what could not be while the store was gone; what fails again comes last."""
+        for _ in range(min(len(self._late), MAX_FLUSHED)):
+            if self._circuit.gone:
+                return
+            try:
                 late = self._late.popleft()
-                try:
-                    self._circuit.call(late.settle)
-                except StoreGone:
-                    self._late.appendleft(late)
-                    raise
+            except IndexError:  # another thread was faster
+                return
+            try:
+                self._circuit.call(late.settle)
+            except StoreGone:
+                self._try_again(late)
+                return
+
+    def _try_again(self, late: _Open) -> None:
+        late = late._replace(tries=late.tries + 1)
+        if late.tries < MAX_TRIES:
+            self._late.append(late)
+        else:
+            log.warning("settlement_dropped", extra={"tries": late.tries})
 
     def _charge(self, demand: Demand) -> tuple[_Counters, Demand, Verdict]:
         """Where it was charged, the demand with the rates that hold there, and the verdict."""
@@ -181,17 +206,17 @@ class Quotas:
         if principal.rate:
             key = f"{caller}:{principal.key_id}"
             requests += _bounds(key, read_rates(principal.rate))
-        limits, tokens, slot = self._limits, None, None
+        limits, tokens, slot, prompt = self._limits, None, None, 0
         if body is not None and limits.tokens_per_minute:
             amount = limits.tokens_per_minute
             rate = Rate(amount, 60, f"{amount} per minute")
             # What asks for more than a minute has passes in a minute of its own.
-            cost = min(estimate_tokens(body), amount)
-            tokens = Bound(f"{caller}:tokens", rate, cost)
+            prompt, answer = estimate_tokens(exchange.path, body)
+            tokens = Bound(f"{caller}:tokens", rate, min(prompt + answer, amount))
         if body is not None and limits.concurrent_requests:
             most, key = limits.concurrent_requests, f"{caller}:running"
             slot = Slot(key, most, exchange.id, self._slot_ttl_s)
-        return Demand(requests, tokens, slot)
+        return Demand(requests, tokens, slot, prompt)
 
 
 def _bounds(key: str, rates: Sequence[Rate]) -> tuple[Bound, ...]:
@@ -200,23 +225,24 @@ def _bounds(key: str, rates: Sequence[Rate]) -> tuple[Bound, ...]:
 
 def _opened(counters: _Counters, demand: Demand, tokens: Allowance | None) -> _Open:
     if demand.tokens is None or tokens is None:
-        return _Open(counters, 0, None, demand.slot)
+        return _Open(counters, 0, 0, None, demand.slot)
     key, rate, _ = demand.tokens
     settlement = Settlement(key, tokens.count.ends, rate.span_s, 0)
-    return _Open(counters, tokens.cost, settlement, demand.slot)
+    return _Open(counters, demand.prompt, tokens.cost, settlement, demand.slot)
 
 
-def _used(exchange: Exchange, reserved: int) -> int:
-    """The tokens of a request: as its upstream counted, else as estimated where it ran at all."""
-    if exchange.usage:
-        return exchange.usage.total
-    ran = exchange.attempts and exchange.outcome not in ("refused", "failed")
-    return reserved if ran else 0
+def _used(exchange: Exchange, opened: _Open) -> int:
+    """The tokens of a request: as its upstream counted, else what was reserved at least.
 
-
-def estimate_tokens(body: bytes) -> int:
-    """What a request will cost about, by its length and the bound that it sets to its answer."""
-    prompt = min(len(body) // BYTES_PER_TOKEN, MAX_PROMPT_TOKENS)
-    ends = body[:_SEARCHED_BYTES] + body[_SEARCHED_BYTES:][-_SEARCHED_BYTES:]
-    told = _MAX_TOKENS.search(ends)
-    return prompt + (int(told[1]) if told else ANSWER_TOKENS)
+    Whoever leaves before that count pays for what he was given, and so does he whose answer
+    was cut; a count in the middle of an answer is no more than that.
+    """
+    usage = exchange.usage
+    if usage:
+        whole = exchange.outcome == "ok"
+        told = 0 if whole else usage.prompt + exchange.delivered
+        return min(max(usage.total, told), MAX_USED)
+    refused = exchange.outcome in ("refused", "failed") and exchange.first_byte is None
+    if refused or not exchange.attempts:
+        return 0
+    return max(opened.reserved, opened.prompt + exchange.delivered)

@@ -49,14 +49,10 @@ class RatesOfGroups:
         }
 
     def of(self, principal: Principal) -> tuple[Rate, ...]:
-        """Those of the groups of `principal`, the most generous; else the default ones.
-
-        A guest belongs to the group `guest`, whatever group it was put in.
-        """
+        """Those of the groups of `principal`, the most generous; else the default ones."""
         if not self._groups:
             return self._default
-        names = principal.groups | {"guest"} if principal.is_guest else principal.groups
-        found = [self._groups[name] for name in names if name in self._groups]
+        found = [self._groups[name] for name in principal.groups_in(self._groups)]
         return max(found, key=_generosity, default=self._default)
 
 

@@ -4,12 +4,15 @@ A script runs whole, and by the clock of Redis alone (Redis 7.0, 2026). The name
 have a hash tag, so that they lie on one node of a cluster.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from limits.storage import RedisStorage
 
 from llmwrap.auth.counters import Count, Settlement, Slot, Verdict, Window
+
+log = logging.getLogger(__name__)
 
 PREFIX = "llmwrap"
 
@@ -63,11 +66,14 @@ SETTLE = (
     _COMMON
     + """
 -- KEYS: as above. ARGV: how many windows; end in ms, span in ms and more of each; holder.
+-- The place first: what fails below undoes nothing, and must not hold it.
+if KEYS[windows + 1] then redis.call('ZREM', KEYS[windows + 1], ARGV[3 * windows + 2]) end
+
 for i = 1, windows do
   local ends, span, more = tonumber(ARGV[3 * i - 1]), ARGV[3 * i], tonumber(ARGV[3 * i + 1])
   if more > 0 then
-    charge(KEYS[i], more, span)
-  else
+    charge(KEYS[i], ARGV[3 * i + 1], span)
+  elseif more < 0 then  -- of nothing Lua would make -0, which is no integer to Redis
     -- A later window ends a whole span later; clocks of milliseconds differ by less.
     local left = redis.call('PTTL', KEYS[i])
     if left > 0 and math.abs(now + left - ends) < 500 then
@@ -76,7 +82,6 @@ for i = 1, windows do
     end
   end
 end
-if KEYS[windows + 1] then redis.call('ZREM', KEYS[windows + 1], ARGV[3 * windows + 2]) end
 """
 )
 
@@ -87,6 +92,7 @@ class RedisCounters:
     def __init__(self, storage: RedisStorage) -> None:
         connection = storage.get_connection()
         self._prefix = storage.key_prefix
+        self._refusal: type[Exception] = storage.dependency.ResponseError
         self._admit = connection.register_script(ADMIT.encode())
         self._settle = connection.register_script(SETTLE.encode())
 
@@ -107,13 +113,20 @@ class RedisCounters:
     def settle(
         self, settlements: Sequence[Settlement], slot: Slot | None = None
     ) -> None:
-        """Correct what was charged, and give the slot back."""
+        """Correct what was charged, and give the slot back.
+
+        What Redis hears and will not do is logged and forgotten: it would not do it later
+        either, and that is no outage.
+        """
         arguments: list[Any] = [len(settlements)]
         for each in settlements:
             arguments += round(each.ends * 1000), each.span_s * 1000, each.more
         if slot:
             arguments.append(slot.holder)
-        self._settle(self._keys(settlements, slot), arguments)
+        try:
+            self._settle(self._keys(settlements, slot), arguments)
+        except self._refusal as error:
+            log.warning("settlement_refused", extra={"error": str(error)[:200]})
 
     def _keys(
         self, windows: Sequence[Window | Settlement], slot: Slot | None

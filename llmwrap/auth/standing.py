@@ -6,11 +6,12 @@ gives; whom a credential stands for is no matter here.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
+from llmwrap.auth.principal import Principal
 from llmwrap.auth.users import UserRecord
 from llmwrap.errors import AccessRevoked
 from llmwrap.exchange import Exchange
@@ -97,10 +98,10 @@ class Standing:
         """Whether this key was revoked lately; the key's own record tells of older times."""
         return key_id in self._known.keys
 
-    def models_of(self, groups: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-        """The allow-list of who is in `groups`: what any of them may use; () is no list."""
+    def models_of(self, principal: Principal) -> tuple[tuple[str, ...], ...]:
+        """The allow-list of its groups: what any of them may use; () is no list."""
         patterns = self._known.patterns
-        limited = [group for group in groups if group in patterns]
+        limited = [*principal.groups_in(patterns)]
         if not limited:
             return ()
         united = chain.from_iterable(patterns[group] for group in limited)

@@ -1,4 +1,4 @@
-"""One thread of a worker for what accounts need beside requests: news, notes, cleaning."""
+"""One thread of a worker for what must be done beside requests: news, notes, cleaning."""
 
 import logging
 import random
@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from llmwrap.auth.accounts import Accounts
-from llmwrap.auth.audit import Trail
-from llmwrap.auth.last_use import LastUse
+from llmwrap.auth.authenticators import CredentialSources
 from llmwrap.errors import StorageUnavailable
 from llmwrap.storage.tokens import purge_tokens
 from llmwrap.storage.users import purge_guests
@@ -25,19 +23,22 @@ GUESTS_KEPT = timedelta(days=30)
 
 
 class Upkeep:
-    """Looks every two seconds, and at once when the database stops to answer."""
+    """Looks every two seconds, and at once when the database stops to answer.
+
+    `settle` is done first and needs no database: what the limits still have to be told.
+    """
 
     def __init__(
         self,
-        accounts: Accounts,
-        last_use: LastUse,
-        trail: Trail,
+        sources: CredentialSources,
+        settle: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         *,
         round_s: float = ROUND_S,
     ) -> None:
-        self._accounts = accounts
-        self._tasks = (accounts.refresh, trail.flush, last_use.flush, self._clean)
+        self._accounts = accounts = sources.accounts
+        flush = sources.trail.flush, sources.last_use.flush
+        self._tasks = (settle, accounts.refresh, *flush, self._clean)
         self._clock = clock
         self._round_s = round_s
         # Not all workers at once, and none in its first minutes.

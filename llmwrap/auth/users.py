@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from llmwrap.auth.principal import Principal, PrincipalKind
 from llmwrap.settings.values import User
+from llmwrap.storage.names import ID_PREFIX
 from llmwrap.storage.users import StoredUser, UserKind
 
 
 def user_id(name: str) -> str:
     """Derive the id of a predefined user: the same on every host, for ever."""
-    return f"usr_{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+    return f"{ID_PREFIX}{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class UserRecord:
     """One user; `email`, `name` and `subject` may be "", and so may `password_hash`.
 
     Who has no password cannot sign in with one. `subject` is what the identity provider
-    calls its user; `token_version` rises with every new password.
+    calls its user; `token_version` rises with every new password. `email_claimed`: nobody
+    but the user says that it is theirs.
     """
 
     id: str
@@ -33,6 +35,7 @@ class UserRecord:
     active: bool = True
     token_version: int = 0
     subject: str = ""
+    email_claimed: bool = False
 
     def principal(
         self, kind: PrincipalKind, *, token_id: str = "", expires_at: int = 0
@@ -67,6 +70,7 @@ def record_of(stored: StoredUser) -> UserRecord:
         active=stored.status == "active",
         token_version=stored.token_version,
         subject=stored.subject,
+        email_claimed=stored.email_claimed,
     )
 
 

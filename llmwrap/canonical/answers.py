@@ -32,10 +32,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """All choices in the order of their index, and the tokens where they were told."""
+    """All choices in the order of their index, and the tokens where they were told.
+
+    `created` is when the upstream began, in Unix seconds, 0 where it does not say.
+    """
 
     choices: tuple[Choice, ...]
     usage: Usage | None = None
+    created: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,16 @@ def fold(events: Iterable[Event]) -> WholeAnswer:
     """The answer that `events` tell, in whatever pieces they tell it."""
     drafts: dict[int, _Draft] = {}
     usage: Usage | None = None
+    created = 0
     for event in events:
         if isinstance(event, UsageReported):
             usage = event.usage
-        else:
-            _add(drafts.setdefault(event.index, _Draft()), event)
+            continue
+        if isinstance(event, Started):
+            created = created or event.created
+        _add(drafts.setdefault(event.index, _Draft()), event)
     choices = tuple(draft.finished(index) for index, draft in sorted(drafts.items()))
-    return WholeAnswer(choices, usage)
+    return WholeAnswer(choices, usage, created)
 
 
 def _add(draft: _Draft, event: Event) -> None:

@@ -28,9 +28,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The upstream began choice `index`."""
+    """The upstream began choice `index`; `created` is when, in Unix seconds, 0 where not told."""
 
     index: int
+    created: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from llmwrap.cli.db import opened_database
 from llmwrap.cli.output import tell, unknown
 from llmwrap.settings.values import Settings
 from llmwrap.storage.engine import Database
+from llmwrap.storage.names import looks_like_id
 from llmwrap.storage.revisions import require_current
 from llmwrap.storage.static_users import BLOCKED, sync_static_user
 from llmwrap.storage.users import (
@@ -59,16 +60,18 @@ def opened_store(folder: Path) -> Iterator[Store]:
 
 
 def find(store: Store, name: str) -> UserRecord | None:
-    """Whose username or email this is, as at sign-in; or whose id.
+    """Whose id this is; or whose username or email, as at sign-in.
 
     A predefined user comes with what was done here: blocked, disabled.
     """
     known = store.predefined
-    predefined = known.by_sign_in_name(name) or known.by_id(name)
     with store.database.reading() as session:
+        predefined, stored = known.by_id(name), user_by_id(session, name)
+        if not predefined and not stored:
+            predefined = known.by_sign_in_name(name)
         if predefined:
             return _as_of_now(predefined, account_states(session))
-        stored = user_by_sign_in_name(session, name) or user_by_id(session, name)
+        stored = stored or user_by_sign_in_name(session, name)
     return record_of(stored) if stored else None
 
 
@@ -113,36 +116,42 @@ def ensure_row(store: Store, user: UserRecord) -> None:
         return
     try:
         with store.database.writing() as session:
-            sync_static_user(
+            has_names = sync_static_user(
                 session,
                 id=user.id,
                 username=user.username,
                 email=user.email,
                 groups=user.groups - {BLOCKED},
             )
-    except NameTaken as error:
-        raise click.ClickException(
-            f"another account has the name or the email of {user.username}, who stands "
-            "in the configuration: `llmwrap user list` shows it, and `llmwrap user rm ID` "
-            "removes it"
-        ) from error
     except UnknownUser as error:
         raise click.ClickException(
             f"the account of {user.username} was removed here, for ever: have another "
             "username in the configuration"
         ) from error
+    if not has_names:
+        tell(
+            f"another account has the name or the email of {user.username}, who stands "
+            "in the configuration: `llmwrap user list` shows it, and `llmwrap user rm ID` "
+            "removes it"
+        )
 
 
 def check_names(store: Store, username: str, email: str) -> None:
     """End the command if one of the names of a new account is taken."""
     for what, name in (("name", username), ("email", email)):
-        if name.casefold() in RESERVED:
+        if name.casefold() in RESERVED or looks_like_id(name):
             raise click.ClickException(f"the {what} {name!r} is reserved")
-        if name and (holder := find(store, name)):
+        holder = find(store, name) if name else None
+        if holder and not (what == "email" and _only_claims(holder, name)):
             raise click.ClickException(
                 f"the {what} {name!r} belongs to {holder.username!r} "
                 f"({kind_of(store, holder)} user)"
             )
+
+
+def _only_claims(holder: UserRecord, email: str) -> bool:
+    """Whether the holder of an address has to give it up to whom the operator gives it."""
+    return holder.email_claimed and holder.email.casefold() == email.casefold()
 
 
 def is_predefined(store: Store, user: UserRecord) -> bool:

@@ -1,18 +1,13 @@
 """What an argument may be; a bad one is wrong usage (exit status 2)."""
 
-import re
 from typing import Any
 
 import click
 
 from llmwrap.settings import accepted
-from llmwrap.settings.accepted import Text, Value
+from llmwrap.settings.accepted import Text, Value, is_email
 
 MAX_NAME = 128
-MAX_EMAIL = 254
-"""RFC 5321: no longer address can be delivered to."""
-
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class Accepted(click.ParamType[str]):
@@ -36,11 +31,6 @@ def _is_line(text: str) -> bool:
     return 0 < len(text) <= MAX_NAME and text.isprintable() and text == text.strip()
 
 
-def _is_email(text: str) -> bool:
-    fits = len(text) <= MAX_EMAIL and text.isprintable()
-    return fits and _EMAIL.fullmatch(text) is not None
-
-
 _LINE = f"1 to {MAX_NAME} printable characters, no space at either end"
 
 USERNAME = Accepted(
@@ -49,7 +39,7 @@ USERNAME = Accepted(
 )
 """HTTP Basic ends a name at the first colon (RFC 7617)."""
 
-EMAIL = Accepted("email", Text("an address such as ann@example.com", _is_email))
+EMAIL = Accepted("email", Text("an address such as ann@example.com", is_email))
 GROUP = Accepted("group", accepted.name())
 LABEL = Accepted("label", Text(_LINE, _is_line))
 PATTERN = Accepted("pattern", Text(_LINE, _is_line))

@@ -12,7 +12,7 @@ from llmwrap.cli.config import BAD_SETTINGS, load_or_exit
 from llmwrap.errors import StorageUnavailable
 from llmwrap.settings import SettingsError
 from llmwrap.settings.values import Settings
-from llmwrap.storage.engine import Database, open_database, reason
+from llmwrap.storage.engine import DEFECTS, Database, open_database, reason
 from llmwrap.storage.migrating import upgrade as upgrade_database
 from llmwrap.storage.revisions import KNOWN, SchemaMismatch, current_revision
 
@@ -33,6 +33,8 @@ def opened_database(settings: Settings) -> Iterator[Database]:
         raise click.ClickException(f"the database does not answer: {said}") from error
     except SchemaMismatch as error:
         raise click.ClickException(str(error)) from error
+    except DEFECTS as error:
+        raise click.ClickException(f"the database refuses: {reason(error)}") from error
 
 
 @click.group()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from llmwrap.cli.config import load_or_exit
+from llmwrap.cli.config import BAD_SETTINGS, load_or_exit
+from llmwrap.listening import AddressUnusable, require_free
+from llmwrap.pid_file import Running, read_pid_file
 from llmwrap.settings.values import Settings
-from llmwrap.startup import PID_FILE
 from llmwrap.upstreams.drained import read_drained, write_drained
 
 
@@ -21,14 +22,43 @@ def reload(folder: Path) -> None:
     Running answers finish on the old workers. A bad configuration changes nothing.
     """
     settings = load_or_exit(folder).settings
-    pid_file = settings.data_dir / PID_FILE
+    running = _running(settings.data_dir)
+    _check_address(settings.server.bind, running)
     try:
-        pid = int(pid_file.read_text())
-        os.kill(pid, signal.SIGHUP)
-    except (OSError, ValueError) as error:
-        click.echo(f"no server is running here ({pid_file}: {error})", err=True)
+        os.kill(running.pid, signal.SIGHUP)
+    except OSError as error:
+        click.echo(f"process {running.pid}: {error.strerror}", err=True)
         sys.exit(1)
-    click.echo(f"configuration is good; process {pid} reloads")
+    click.echo(f"configuration is good; process {running.pid} reloads")
+
+
+def _running(data_dir: Path) -> Running:
+    """The server that is meant; without one the command ends."""
+    try:
+        running = read_pid_file(data_dir)
+    except OSError as error:
+        running, why = None, f"{error.filename}: {error.strerror}"
+    else:
+        why = f"none has {data_dir}"
+    if running is None:
+        click.echo(
+            f"no server is running here ({why}); one that runs with another "
+            "server.data_dir has to be restarted",
+            err=True,
+        )
+        sys.exit(1)
+    return running
+
+
+def _check_address(bind: str, running: Running) -> None:
+    """End the command where the server could not go, and would refuse to."""
+    if running.bind in ("", bind):
+        return
+    try:
+        require_free(bind)
+    except AddressUnusable as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_SETTINGS)
 
 
 @click.command()

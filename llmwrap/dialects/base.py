@@ -30,11 +30,15 @@ class RouteRule:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as its upstream lists it; `extra` holds what else the upstream tells."""
+    """A model as its upstream lists it; `extra` holds what else the upstream tells.
+
+    `only_embeds` is whether that says that it makes vectors, and no text.
+    """
 
     id: str
     created: int
     extra: Mapping[str, Any]
+    only_embeds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +208,12 @@ class Dialect(Protocol):
 
     def render_task(
         self, task: Task, target: Target, *, stream: bool
-    ) -> tuple[Call, ...]:
+    ) -> Sequence[Call]:
         """`task` for an upstream of this dialect: several calls where one cannot say it all.
 
-        They are made one after another; the choices and vectors of each count on from those
-        of the one before. InvalidRequest for what this dialect has no words for.
+        They are made one after another, and each is written when its turn has come; the choices
+        and vectors of each count on from those of the one before. InvalidRequest for what this
+        dialect has no words for.
         """
 
     def read_answer(self, body: bytes) -> tuple[Event, ...]:

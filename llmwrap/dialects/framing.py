@@ -1,7 +1,8 @@
 """From a byte stream to its records, incrementally: server-sent events (WHATWG, 2026).
 
 Lines end in CR, LF or CRLF and nowhere else; a record ends at an empty line; an unterminated
-last record is no record. Knows nothing of JSON or of what the records mean.
+last record is no record. Beyond the standard, a line that begins with `{` is a record of its own:
+servers write errors so (vLLM, llama.cpp). Knows nothing of JSON or of what the records mean.
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,15 +42,13 @@ class SseReader:
             data = self._with_lf(data)
         if len(self._rest) + len(data) > MAX_RECORD_BYTES:
             return self._feed_much(data)
-        blocks = self._blocks(data)
-        return [record for block in blocks if (record := self._record(block))]
+        return self._records(self._blocks(data))
 
     def _feed_much(self, data: bytes) -> Iterator[SseRecord]:
         """The same where a record may be too long: those before it still come out."""
         for block in self._blocks(data):
             _check_length(len(block))
-            if record := self._record(block):
-                yield record
+            yield from self._records([block])
         _check_length(len(self._rest) - 1)  # half of the empty line may be there
 
     def _blocks(self, data: bytes) -> list[bytes]:
@@ -57,13 +56,28 @@ class SseReader:
         rest = self._rest
         if not rest and data.endswith(b"\n\n"):
             return data[:-2].split(b"\n\n")  # the usual case: whole records
-        start = max(0, len(rest) - 1)
+        size = len(rest)
         rest += data
-        if rest.find(b"\n\n", start) < 0:
-            return []
-        blocks = bytes(rest).split(b"\n\n")
-        rest[:] = blocks.pop()
+        blocks: list[bytes] = []
+        if rest.find(b"\n\n", max(0, size - 1)) >= 0:
+            blocks = bytes(rest).split(b"\n\n")
+            rest[:] = blocks.pop()
+            size = 0
+        if b"\n" in data:
+            blocks += self._to_bare_line(rest.rfind(b"\n", 0, size) + 1)
         return blocks
+
+    def _to_bare_line(self, start: int) -> list[bytes]:
+        """What is kept, up to the last line that is a record; no line before `start` is one."""
+        rest = self._rest
+        end = rest.rfind(b"\n") + 1
+        bare = rest.rfind(b"\n{", max(0, start - 1), end) + 1
+        if not bare and (start or not end or not rest.startswith(b"{")):
+            return []
+        end = rest.find(b"\n", bare)
+        block = bytes(rest[:end])
+        del rest[: end + 1]
+        return [block]
 
     def _with_lf(self, data: bytes) -> bytes:
         """Every line end as LF; a CRLF may be split between two calls."""
@@ -74,13 +88,17 @@ class SseReader:
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _record(self, block: bytes) -> SseRecord | None:
-        if not self._begun:
-            self._begun = True
-            block = block.removeprefix(_BOM)
-        if block.startswith(b"data: ") and b"\n" not in block:
-            return SseRecord(block[6:])
-        return _parse_lines(block)
+    def _records(self, blocks: Iterable[bytes]) -> list[SseRecord]:
+        records: list[SseRecord] = []
+        for block in blocks:
+            if not self._begun:
+                self._begun = True
+                block = block.removeprefix(_BOM)
+            if block.startswith(b"data: ") and b"\n" not in block:
+                records.append(SseRecord(block[6:]))
+            else:
+                records += _parse_lines(block)
+        return records
 
 
 def _check_length(size: int) -> None:
@@ -90,8 +108,8 @@ def _check_length(size: int) -> None:
         )
 
 
-def _parse_lines(block: bytes) -> SseRecord | None:
-    """The record of a block of lines, None when it has no data (a comment, an id, a retry)."""
+def _parse_lines(block: bytes) -> Iterator[SseRecord]:
+    """The records of a block of lines: none when it has no data (a comment, an id, a retry)."""
     data: list[bytes] = []
     name = b""
     for line in block.split(b"\n"):
@@ -101,4 +119,10 @@ def _parse_lines(block: bytes) -> SseRecord | None:
             data.append(value)
         elif field == b"event":
             name = value
-    return SseRecord(b"\n".join(data), name) if data else None
+        elif line.startswith(b"{"):
+            if data:
+                yield SseRecord(b"\n".join(data), name)
+            yield SseRecord(line)
+            data, name = [], b""
+    if data:
+        yield SseRecord(b"\n".join(data), name)

@@ -1,10 +1,14 @@
-"""What the status of an upstream's error answer means, whatever its dialect.
+"""What the status and the words of an upstream's error answer mean, whatever its dialect.
 
 Not for those by which a server says that it is busy: each make has its own.
 """
 
 import re
+from typing import Any
 
+import orjson
+
+from llmwrap.dialects.upstream_json import read_odd
 from llmwrap.errors import (
     GatewayError,
     UpstreamAuthFailed,
@@ -38,6 +42,46 @@ _NO_SUCH_PATH = re.compile(
 """What routers say where nothing is: FastAPI, Gin and Go, llama.cpp (2026), Express. Model servers
 that miss a model name it.
 """
+
+_NO_WORDS = frozenset(
+    {
+        "",
+        "bad request",
+        "not found",
+        "too many requests",
+        "internal server error",
+        "bad gateway",
+        "service unavailable",
+        "gateway timeout",
+    }
+)
+"""What a server says that has nothing to say but its status (Starlette, Envoy; 2026)."""
+
+_NOT_SHOWN = ("<", "{", "[", "Traceback ")
+"""How bodies begin that are no words: pages, JSON that was cut, a debugging server's."""
+
+
+def read_error_body(body: bytes) -> Any:
+    """The JSON of an error answer, else the plain words in it, None where there are none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _read_odd_body(body)
+
+
+def _read_odd_body(body: bytes) -> Any:
+    try:
+        return read_odd(body, "an error")
+    except UpstreamProtocolError:
+        pass
+    try:
+        text = " ".join(body.decode().split())
+    except UnicodeDecodeError:
+        return None
+    if text.lower() in _NO_WORDS or text.startswith(_NOT_SHOWN):
+        return None
+    return text
+
 
 _CODES = {413: "request_too_large", 501: "unsupported_parameter"}
 

@@ -13,16 +13,21 @@ from llmwrap.canonical.events import (
     CONTENT,
     Event,
     Finished,
+    ReasoningDelta,
     TextDelta,
+    ToolCallDelta,
     UsageReported,
 )
 from llmwrap.canonical.messages import Request
+from llmwrap.dialects import json_type
 from llmwrap.dialects.base import Dialect, Encoder, Frame, FrameReader, LikeFrame
 from llmwrap.errors import EmptyAnswer, GatewayError, UpstreamProtocolError
 from llmwrap.exchange import Exchange
 
 MAX_ANSWER_BYTES = 67_108_864
 MAX_ERROR_BYTES = 65_536
+
+_CHARACTERS_PER_TOKEN = 4
 
 
 class Answer(Protocol):
@@ -93,11 +98,13 @@ class StreamAnswer:
         return self._hold([self._close(at)])
 
     def _write_like(self, frame: LikeFrame, at: float) -> bytes:
+        self._exchange.delivered += 1
         return self._encoder.pass_on(frame)
 
     def _write(self, frame: Frame | LikeFrame, at: float) -> bytes:
-        if self._listens or isinstance(frame, Frame):
-            note(self._exchange, frame.events)
+        if not self._listens and isinstance(frame, LikeFrame):
+            return self._write_like(frame, at)
+        note(self._exchange, frame.events)
         return self._encoder.pass_on(frame)
 
     def _close(self, at: float) -> bytes:
@@ -120,7 +127,6 @@ class StreamAnswer:
 class PlainAnswer:
     """A whole answer: it leaves when it is complete and has been read."""
 
-    content_type = "application/json"
     streamed = False
 
     def __init__(
@@ -131,6 +137,7 @@ class PlainAnswer:
         *,
         refuse_empty: bool,
     ) -> None:
+        self.content_type = json_type(dialect)
         self._dialect = dialect
         self._request = request
         self._exchange = exchange
@@ -203,9 +210,17 @@ def note(exchange: Exchange, events: Sequence[Event]) -> None:
             exchange.usage = event.usage.shifted(exchange.rescued)
         elif type(event) is Finished:
             exchange.finish_reasons[event.index] = event.reason
+        elif isinstance(event, CONTENT):
+            exchange.delivered += _tokens(event)
     if exchange.transcript:
         for event in events:
             exchange.transcript.note(event)
+
+
+def _tokens(event: TextDelta | ReasoningDelta | ToolCallDelta) -> int:
+    """About how many tokens one piece of an answer has; usually it is one."""
+    text = event.arguments if isinstance(event, ToolCallDelta) else event.text
+    return max(1, len(text) // _CHARACTERS_PER_TOKEN)
 
 
 def has_content(events: Sequence[Event]) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Call, Dialect, Encoder
+from llmwrap.dialects.lazy_calls import changed
 from llmwrap.errors import GatewayError
 from llmwrap.exchange import Exchange
 from llmwrap.relay.answers import Answer, ErrorAnswer, PlainAnswer, StreamAnswer
@@ -98,7 +99,7 @@ class Job:
         if self._mended or not mended(plan.calls[self._number], error):
             return False
         self._mended = True
-        calls = tuple(mended(call, error) or call for call in plan.calls)
+        calls = changed(plan.calls, lambda call: mended(call, error) or call)
         self._plan = replace(plan, calls=calls)
         self._plans = {
             upstream: self._plan if each is plan else each

@@ -1,26 +1,32 @@
 """How one request is put to each upstream of its route: passed on, or translated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llmwrap.canonical.messages import Request
 from llmwrap.canonical.tasks import Chat, Target, Task, TextCompletion
 from llmwrap.dialects.base import Call, Dialect, Headers
+from llmwrap.dialects.lazy_calls import changed
 from llmwrap.errors import InvalidRequest
 from llmwrap.routing import Route
 from llmwrap.upstreams.upstream import Upstream
+
+MAX_CALLS = 2048
+"""One request may be so many: as many as OpenAI takes texts for vectors at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The calls of a request, one after another, to upstreams of one kind.
 
+    They are written one at a time, since together they may be a hundred times as long as the
+    request.
     `dialect` is the upstreams'; `task` is what was translated, None where nothing had to be.
     `think_tags` is whether their thoughts come in the text.
     """
 
     dialect: Dialect
-    calls: tuple[Call, ...]
+    calls: Sequence[Call]
     task: Task | None = None
     think_tags: bool = False
 
@@ -93,10 +99,16 @@ class _Planner:
         if not self._task:
             self._task = self._dialect.read_task(self._request)
         calls = dialect.render_task(self._task, target, stream=self._request.stream)
+        if len(calls) > MAX_CALLS:  # answers are bounded by the dialects, texts are not
+            raise InvalidRequest(
+                f"input is {len(calls)} calls of this model's server; accepted: at most"
+                f" {MAX_CALLS}, which is {MAX_CALLS * target.embed_batch} texts",
+                param="input",
+            )
         # An answer without thoughts would be held back in vain: its first tag may be missing.
         silent = isinstance(self._task, Chat) and self._task.think is False
         think_tags = self._route.pool.settings.think_tags and not silent
-        return Plan(dialect, tuple(map(self._tied, calls)), self._task, think_tags)
+        return Plan(dialect, changed(calls, self._tied), self._task, think_tags)
 
     def _tied(self, call: Call) -> Call:
         return replace(call, headers=(*call.headers, *self._headers))

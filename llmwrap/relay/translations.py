@@ -147,6 +147,7 @@ class TranslatedStream(StreamAnswer):
         self._translation = translation
 
     def _write_like(self, frame: LikeFrame, at: float) -> bytes:
+        self._exchange.delivered += 1
         return self._encoder.text(frame.choice, frame.text, at)
 
     def _write(self, frame: Frame | LikeFrame, at: float) -> bytes:

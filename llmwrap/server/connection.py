@@ -6,6 +6,7 @@ the end of the connection where it has neither. Nothing is decompressed or follo
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from typing import NoReturn, Protocol, cast
 
@@ -16,7 +17,7 @@ from llmwrap.errors import (
     GatewayFault,
     UpstreamProtocolError,
 )
-from llmwrap.upstreams.client import broken
+from llmwrap.upstreams.client import broken, no_connection
 from llmwrap.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 200
 MAX_INTERIM = 5
 """1xx answers before the real one."""
+
+_UNCHANGED = frozenset({"", "identity"})
+"""Content codings that say that there is none."""
 
 
 class Handler(Protocol):
@@ -58,6 +62,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._busy = False
         self._lost = False
+        self._lost_by: Exception | None = None
         self._paused = False
         self._tail: asyncio.TimerHandle | None = None
         self._headers: dict[str, str] = {}
@@ -70,7 +75,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._busy = True
         self._reset()
         self._parser = httptools.HttpResponseParser(self)
-        if self._transport:
+        if self._lost:  # between its making and now
+            asyncio.get_running_loop().call_soon(self._tell_lost)
+        elif self._transport:
             self._transport.write(request)
 
     @property
@@ -143,14 +150,26 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
+        self._lost_by = exc
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
         handler, self._handler = self._handler, None
         if not self._busy or handler is None:
             return
         self._busy = False
-        if self._until_close and exc is None:
+        if self._until_close and self._lost_by is None:
             handler.on_end()
+        elif self._refused:
+            handler.on_failed(no_connection(self._lost_by))
         else:
             handler.on_failed(broken(begun=self._complete_head))
+
+    @property
+    def _refused(self) -> bool:
+        """Whether TLS was refused: in version 1.3 the client hears of it after its handshake."""
+        tls = isinstance(self._lost_by, ssl.SSLError)
+        return tls and not self.reused and not self.answered
 
     # What the parser tells.
 
@@ -173,7 +192,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._until_close = (
             "content-length" not in headers and "transfer-encoding" not in headers
         )
-        if headers.get("content-encoding", "identity") != "identity":
+        if headers.get("content-encoding", "").strip().lower() not in _UNCHANGED:
             self._refuse("the upstream compressed its answer, unasked")
         if self._handler:
             self._handler.on_head(status, headers)

@@ -9,15 +9,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from llmwrap.auth.running import Running
-from llmwrap.errors import (
-    Draining,
-    GatewayError,
-    Overloaded,
-    RequestTimeout,
-    RequestTooLarge,
-)
+from llmwrap.errors import GatewayError, Overloaded
+from llmwrap.exchange import Exchange
+from llmwrap.gateway import Gateway
 from llmwrap.handover import REFUSED
+from llmwrap.server.bodies import Bodies, Body, Gone, Receive, Scope, stopping
 from llmwrap.server.driver import RelayRun
 from llmwrap.server.outbox import Outbox
 from llmwrap.server.protocol import PROTOCOL, ClientProtocol
@@ -25,10 +21,7 @@ from llmwrap.server.relayed import RelayedAnswer
 from llmwrap.server.threads import AfterWork, Threads
 from llmwrap.server.upstreams import Connections
 from llmwrap.server.wsgi_call import Answer, WsgiApp, call_wsgi, environ_of
-from llmwrap.settings.values import Server
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -44,60 +37,60 @@ class Front:
     def __init__(
         self,
         app: WsgiApp,
-        limits: Server,
-        running: Running,
+        gateway: Gateway,
         threads: Threads,
         connections: Connections,
     ) -> None:
         self._app = app
-        self._limits = limits
-        self._running = running
+        self._gateway = gateway
+        self._max_connections = gateway.settings.server.max_connections
         self._threads = threads
         self._connections = connections
+        self._bodies = Bodies(gateway.settings.server, self.BODY_S)
         self._outbox = Outbox()
         self._after_work = AfterWork(threads)
         self._runs: set[RelayRun] = set()
-        self._reading: set[asyncio.Timeout] = set()
-        self._buffered = 0
         self._busy = 0
         self._draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         self._busy += 1
-        body = b""
+        body = Body(self._bodies)
         refused: GatewayError | None = None
         try:
             refused = self._refusal()
             if not refused:
-                body = await self._read_body(scope, receive)
+                body = await self._bodies.read(scope, receive)
         except GatewayError as error:
             refused = error
-        except _Gone:
+        except Gone:
             self._busy -= 1
             return
         if refused:
             send = _lingering(receive, send, self.LINGER_S)
-        size = len(body)
-        environ = environ_of(scope, body)
-        del body  # for as long as the answer takes, nobody needs it
-        scope["headers"].clear()  # nor these
+        environ = environ_of(scope, body.take())
+        scope["headers"].clear()  # for as long as the answer takes, nobody needs them
         if refused:
             environ[REFUSED] = refused
             _close_after(scope)
         try:
-            await self._answer(scope, environ, send)
+            answer = await self._ask_flask(environ)
+            await self._give(answer, scope, send, body)
         finally:
             self._busy -= 1
-            self._buffered -= size
+            body.free()
+
+    def note(self, exchange: Exchange) -> None:
+        """Hand over the record of a request that was refused before it came here."""
+        self._after_work.add(lambda: self._gateway.finish(exchange))
 
     def drain(self) -> None:
         """End every running answer with its terminal error, and every new one at once."""
         self._draining = True
-        for deadline in self._reading:
-            deadline.reschedule(asyncio.get_running_loop().time())
+        self._bodies.drain()
         for run in tuple(self._runs):
-            run.interrupt(_draining())
+            run.interrupt(stopping())
 
     def close(self, timeout_s: float) -> None:
         """Close the upstream connections; wait for the threads' last work, at most so long."""
@@ -106,17 +99,17 @@ class Front:
 
     def _refusal(self) -> GatewayError | None:
         if self._draining:
-            return _draining()
-        if self._busy - len(self._runs) > self._limits.max_connections:
+            return stopping()
+        if self._busy - len(self._runs) > self._max_connections:
             return Overloaded("too many requests in progress", retry_after_s=1)
         return None
 
-    async def _answer(self, scope: Scope, environ: dict[str, Any], send: Send) -> None:
-        answer = await self._ask_flask(environ)
+    async def _give(self, answer: Answer, scope: Scope, send: Send, body: Body) -> None:
         try:
             if answer.relay:
-                await self._relay(answer, scope)
+                await self._relay(answer, scope, body)
             else:
+                body.free()
                 await _send_plain(answer, scope, send)
         finally:
             self._after_work.add(answer.close)
@@ -136,13 +129,13 @@ class Front:
         self._threads.submit(job)
         return await future
 
-    async def _relay(self, answer: Answer, scope: Scope) -> None:
+    async def _relay(self, answer: Answer, scope: Scope, body: Body) -> None:
         protocol: ClientProtocol = scope[PROTOCOL]
         cycle = protocol.answering
         assert answer.relay
         assert cycle
         await protocol.flow.drain()  # a client that has not read its last answer waits
-        client = RelayedAnswer(protocol, cycle, answer.headers, self._outbox)
+        client = RelayedAnswer(protocol, cycle, answer.headers, body, self._outbox)
         run = RelayRun(answer.relay, client, self._connections)
         if cycle.disconnected:
             run.client_gone()
@@ -151,71 +144,19 @@ class Front:
         self._runs.add(run)
         try:
             if self._draining:
-                run.interrupt(_draining())
-            elif len(self._runs) > self._limits.max_connections:
+                run.interrupt(stopping())
+            elif len(self._runs) > self._max_connections:
                 run.interrupt(_full())
             else:
                 run.begin()
-            with self._running.watching(answer.relay.exchange, run.interrupt_soon):
+            with self._gateway.running.watching(
+                answer.relay.exchange, run.interrupt_soon
+            ):
                 await run.done
         finally:
             run.client_gone()  # whatever went wrong, nothing stays open or leased
             self._runs.discard(run)
             protocol.run = None
-
-    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
-        """The whole body; a GatewayError over a limit or past its deadline."""
-        if _declared_length(scope) > self._limits.max_body_bytes:
-            raise self._too_large()
-        protocol: ClientProtocol = scope[PROTOCOL]
-        if protocol.answering and not protocol.answering.more_body:
-            return await self._collect(receive)  # nearly always: it is there
-        try:
-            async with asyncio.timeout(self.BODY_S) as deadline:
-                self._reading.add(deadline)
-                return await self._collect(receive)
-        except TimeoutError as error:
-            if self._draining:
-                raise _draining() from error
-            raise RequestTimeout(
-                f"the body took longer than {self.BODY_S:g} s"
-            ) from error
-        finally:
-            self._reading.discard(deadline)
-
-    async def _collect(self, receive: Receive) -> bytes:
-        """The body; what has come counts as buffered, unless this raises."""
-        parts: list[bytes] = []
-        size = 0
-        try:
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _Gone
-                data: bytes = message["body"]
-                size += len(data)
-                self._buffered += len(data)
-                self._check_size(size)
-                parts.append(data)
-                if not message["more_body"]:
-                    return b"".join(parts)
-        except BaseException:
-            self._buffered -= size
-            raise
-
-    def _check_size(self, size: int) -> None:
-        if size > self._limits.max_body_bytes:
-            raise self._too_large()
-        if self._buffered > self._limits.max_buffered_bytes:
-            raise Overloaded("too many bodies are being read", retry_after_s=1)
-
-    def _too_large(self) -> RequestTooLarge:
-        limit = self._limits.max_body_bytes
-        return RequestTooLarge(f"the body is over the limit of {limit} bytes")
-
-
-class _Gone(Exception):
-    """The client left while it was still sending."""
 
 
 async def _send_plain(answer: Answer, scope: Scope, send: Send) -> None:
@@ -261,17 +202,6 @@ def _close_after(scope: Scope) -> None:
     protocol.answering.keep_alive = False
 
 
-def _declared_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value)
-    return 0
-
-
 def _full() -> Overloaded:
     """Of answers, not of requests: probes and sign-ins are served beside any number of them."""
     return Overloaded("too many answers in progress", retry_after_s=1)
-
-
-def _draining() -> Draining:
-    return Draining("this server is stopping", retry_after_s=1)

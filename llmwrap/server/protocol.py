@@ -5,17 +5,18 @@ uvicorn 0.54; its `HttpToolsProtocol` is subclassed here only.
 """
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
-import orjson
+import httptools
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
 from llmwrap.server.driver import RelayRun
-from llmwrap.server.request_heads import fault_of
+from llmwrap.server.refusals import Refusal, answer_to, record_of
+from llmwrap.server.request_heads import fault_of, framing_of
 
 PROTOCOL = "llmwrap.protocol"
 """Where the front finds the connection in an ASGI scope."""
@@ -26,8 +27,6 @@ MAX_HEAD_BYTES = 65_536
 
 MAX_CHUNK_OVERHEAD = 8
 """Bytes that may come for one byte of a body: `1 CR LF x CR LF` are six."""
-
-_CODES = {408: "request_timeout"}
 
 
 class ClientProtocol(HttpToolsProtocol):
@@ -54,8 +53,11 @@ class ClientProtocol(HttpToolsProtocol):
         self._field_bytes = 0
         self._message_bytes = 0
         self._body_bytes = 0
-        self._refusal = (400, "the request is no valid HTTP")
+        self._refusal: Refusal | None = None
+        self._refused_method = ""
         self._refused = False
+        self._apart = b""
+        self.url = b""
 
     # Requests: limits, and a deadline for their heads.
 
@@ -68,12 +70,38 @@ class ClientProtocol(HttpToolsProtocol):
             return
         self._in_head = not self._in_body
         message = self.scope
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if self._in_head and self._head_timer is None and self.parser:
             self._expect_head(self.HEAD_S)  # hardly ever: heads come whole
         if self.scope is message:
             self._message_bytes += len(data)
             self._check_size()
+
+    def _feed(self, data: bytes) -> None:
+        """Give `data` to the parser; an upgrade that it tells of is declined.
+
+        The request stands as it is (RFC 9110, section 7.8), but its parser takes what follows
+        for the other protocol. So another one reads the body, with whose end the connection
+        ends: that which came behind may be of the other protocol indeed.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.cycle.keep_alive = False
+            head, self._apart = self._apart, b""
+            if not head:
+                self.parser = None  # type: ignore[assignment]
+                return
+            listener = SimpleNamespace(
+                on_body=self.on_body, on_message_complete=self.on_message_complete
+            )
+            self.parser = httptools.HttpRequestParser(listener)
+            self.parser.feed_data(head)
+            self.parser.feed_data(data[upgrade.args[0] :])
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -101,6 +129,8 @@ class ClientProtocol(HttpToolsProtocol):
             self._refuse(*fault)
         if version == "1.0":
             self.expect_100_continue = False  # RFC 9110, section 10.1.1
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._apart = framing_of(self.headers)
         super().on_headers_complete()
         self._in_head = False
         self._in_body = True
@@ -112,10 +142,13 @@ class ClientProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._apart:
+            return  # of the head alone
         self._in_body = False
         if not self.parser.should_keep_alive():
             self.cycle.keep_alive = False  # llhttp heeds a trailer that says so
         super().on_message_complete()
+        self.url = b""
 
     def shutdown(self) -> None:
         """The server stops: what has begun is answered, then the connection closes."""
@@ -140,7 +173,7 @@ class ClientProtocol(HttpToolsProtocol):
         if self.headers is None:
             self.transport.close()
             return
-        self._refusal = (408, "the request took too long to arrive")
+        self._refusal = Refusal(408, "the request took too long to arrive")
         self.send_400_response("")
 
     def _check_size(self) -> None:
@@ -148,22 +181,22 @@ class ClientProtocol(HttpToolsProtocol):
         bound = MAX_HEAD_BYTES + MAX_CHUNK_OVERHEAD * self._body_bytes
         if self._message_bytes > bound and self.parser:
             status = 400 if self._in_body else 431
-            self._refusal = (status, f"a field of the request is over {bound} bytes")
+            text = f"a field of the request is over {bound} bytes"
+            self._refusal = Refusal(status, text)
             self.send_400_response("")
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """HTTP/1.1 stays; what came behind the request may be of the other protocol."""
-        self.cycle.keep_alive = False
 
     # Refusals, which never reach Flask.
 
     def _refuse(self, status: int, message: str) -> None:
         """Leave the parser; `send_400_response` answers."""
-        self._refusal = (status, message)
+        self._refusal = Refusal(status, message)
         raise ValueError(message)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what came last, read no more, and close: after the answers that are due."""
+        if self.url:
+            method = self.parser.get_method().decode()
+            self._refused_method = self.scope.get("method", method)
         self.parser = None  # type: ignore[assignment]
         self._end_head_timer()
         broken = self.cycle if self._in_body else None
@@ -188,20 +221,13 @@ class ClientProtocol(HttpToolsProtocol):
     def _write_refusal(self) -> None:
         if self.transport.is_closing():
             return
-        status, message = self._refusal
-        error = {
-            "message": message,
-            "type": "invalid_request_error",
-            "param": None,
-            "code": _CODES.get(status, "invalid_request"),
-        }
-        body = orjson.dumps({"error": error, "detail": message})
-        date = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        self.transport.write(
-            STATUS_LINE[status] + b"".join(date) + b"content-type: application/json\r\n"
-            b"x-llmwrap-fault: caller\r\nconnection: close\r\n"
-            b"content-length: %d\r\n\r\n" % len(body) + body
-        )
+        client_ip = self.client[0] if self.client else ""
+        refusal = self._refusal or Refusal(400, "the request is no valid HTTP")
+        record = record_of(refusal, self._refused_method, self.url, client_ip)
+        headers = self.server_state.default_headers
+        self.transport.write(answer_to(record, headers))
+        front: Any = self.config.app
+        front.note(record)
         self._leave()
         self.transport.close()
 

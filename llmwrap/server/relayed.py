@@ -7,6 +7,7 @@ it costs a step of the loop for each message (uvicorn 0.54).
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from llmwrap.relay import Relay
+from llmwrap.server.bodies import Body
 from llmwrap.server.outbox import Outbox
 from llmwrap.server.protocol import ClientProtocol
 from llmwrap.server.wsgi_call import AnswerHeaders
@@ -16,7 +17,8 @@ class RelayedAnswer:
     """Writes one relayed answer to its client.
 
     `headers` are what Flask adds to the relay's; the list is emptied when they have been made
-    part of the head, for a stream may take long.
+    part of the head, for a stream may take long. Then `body`, the request's, is freed as well,
+    but for a relay that may still have to ask once more.
     """
 
     def __init__(
@@ -24,11 +26,13 @@ class RelayedAnswer:
         protocol: ClientProtocol,
         cycle: RequestResponseCycle,
         headers: AnswerHeaders,
+        body: Body,
         outbox: Outbox,
     ) -> None:
         self._protocol = protocol
         self._cycle = cycle
         self._headers = headers
+        self._body = body
         self._outbox = outbox
         self._head = b""
         self._chunked = False
@@ -37,6 +41,8 @@ class RelayedAnswer:
     def start(self, relay: Relay) -> None:
         """Make the head; it is written together with the first bytes."""
         assert relay.head
+        if relay.exchange.transcript is None:
+            self._body.free()
         cycle = self._cycle
         cycle.response_started = True
         told = [(name.lower(), value) for name, value in relay.head.headers]

@@ -29,6 +29,18 @@ def fault_of(version: str, headers: ByteHeaders) -> Fault | None:
     )
 
 
+def framing_of(headers: ByteHeaders) -> bytes:
+    """A head with the same body as one without fault, and nothing else; b"" for no body."""
+    if _values(headers, b"transfer-encoding"):
+        return b"POST / HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    length = int((_values(headers, b"content-length") or [b"0"])[0])
+    if not length:
+        return b""
+    return (
+        b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % length
+    )
+
+
 def _values(headers: ByteHeaders, wanted: bytes) -> list[bytes]:
     return [value for name, value in headers if name == wanted]
 

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import socket
+from contextlib import suppress
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -18,13 +19,20 @@ from llmwrap.server.protocol import ClientProtocol
 from llmwrap.server.resolver import Resolver
 from llmwrap.server.threads import Threads
 from llmwrap.server.upstreams import Connections
+from llmwrap.upstreams.catalog import Catalog
 
 DRAIN_BEFORE_S = 5.0
 """So long before gunicorn kills a worker, running answers get their terminal error."""
 
 STOP_THREADS_S = 3.0
 
-_BLOCKED_WHILE_STARTING = frozenset({signal.SIGTERM})
+LISTED_S = 2.0
+"""How long a worker that replaces another waits until its upstreams have listed their models."""
+
+_LISTED_POLL_S = 0.02
+
+_STOP = frozenset({signal.SIGTERM})
+"""Blocked while a worker starts, and when it has served."""
 
 
 class RelayServer(Server):
@@ -61,7 +69,7 @@ class RelayServer(Server):
         stop = await super().on_tick(counter)
         if counter > 0:
             return stop
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED_WHILE_STARTING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
         return False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -69,6 +77,7 @@ class RelayServer(Server):
         timer = asyncio.get_running_loop().call_later(self._grace_s, self._front.drain)
         await super().shutdown(sockets)
         timer.cancel()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # it would cut the last work
         self._front.close(STOP_THREADS_S)
 
 
@@ -91,7 +100,7 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """In the new process: a signal to stop is kept until there is something to stop."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED_WHILE_STARTING)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
         super().init_process()
 
     async def _serve(self) -> None:
@@ -104,9 +113,7 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
         gc.collect()
         gc.freeze()  # the application lives as long as the worker: never walk it again
         connections = Connections(settings.timeouts.connect_s, resolver)
-        front = self.FRONT(
-            self.wsgi, settings.server, gateway.running, threads, connections
-        )
+        front = self.FRONT(self.wsgi, gateway, threads, connections)
         self.config.app = front
         grace_s = max(0.0, self.cfg.graceful_timeout - DRAIN_BEFORE_S)
         server = RelayServer(self.config, front, grace_s)
@@ -114,4 +121,14 @@ class RelayWorker(UvicornWorker):  # type: ignore[misc]
         loop.add_signal_handler(
             signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None
         )
+        if self.age > self.cfg.workers:  # another one serves, or has served
+            await _listed(gateway.catalog)
         await server.serve(sockets=self.sockets)
+
+
+async def _listed(catalog: Catalog) -> None:
+    """Return once every upstream has been asked for its models, or after a while."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LISTED_S):
+            while not catalog.ready:
+                await asyncio.sleep(_LISTED_POLL_S)

@@ -36,6 +36,10 @@ class Value(fields.Field[Any]):
         self.accepts = accepts
         self.convert = convert
 
+    def make_error(self, key: str, **_kwargs: Any) -> ValidationError:
+        """The words as they stand; marshmallow would fill in what is in braces."""
+        return ValidationError(self.error_messages[key])
+
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Any:
         if not self.accepts(value):
             raise self.make_error("invalid")
@@ -80,7 +84,7 @@ class Texts(Value):
         super().__init__(
             f"a list of some of {', '.join(among)}" if among else words,
             lambda value: (
-                _are_texts(value)
+                are_texts(value)
                 and len(value) >= least
                 and (not among or set(value) <= set(among))
             ),
@@ -89,7 +93,8 @@ class Texts(Value):
         )
 
 
-def _are_texts(value: object) -> bool:
+def are_texts(value: object) -> bool:
+    """Whether the value is a list of strings, none of them empty."""
     return isinstance(value, list) and all(
         isinstance(item, str) and item for item in value
     )
@@ -154,30 +159,19 @@ def _either(words: Iterable[str]) -> str:
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_BIND = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][\w.-]*):([1-9][0-9]{0,4})")
 _HASH = re.compile(r"(?:scrypt:\d+:\d+:\d+|pbkdf2:[\w-]+:\d+)\$[^$]+\$[0-9a-f]+")
 _KEY = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
-_DATABASE = re.compile(r"(?:sqlite|postgres|postgresql)(?:\+\w+)?://.+")
 _GO_DURATION = re.compile(r"-?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+|0")
-_STORAGE = re.compile(r"memory://|(?:rediss?|redis\+(?:unix|sentinel|cluster))://.+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+MAX_EMAIL = 254
+"""RFC 5321: no longer address can be delivered to."""
 
 
 def name() -> Text:
     """A required name that is safe in logs, metrics and paths."""
     words = "a name of letters, digits, dots, dashes and underscores"
     return Text(words, _NAME.fullmatch, required=True)
-
-
-def bind() -> Text:
-    """An address to listen on."""
-    return Text("host:port (port 1-65535) or unix:/path", _is_bind)
-
-
-def _is_bind(text: str) -> bool:
-    if text.startswith("unix:"):
-        return text.startswith("unix:/") and len(text) > len("unix:/")
-    match = _BIND.fullmatch(text)
-    return match is not None and int(match[1]) <= 65535
 
 
 def rates() -> Text:
@@ -191,20 +185,6 @@ def _are_rates(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def storage_url() -> Text:
-    """Where request rates are counted."""
-    return Text('"memory://" or "redis://HOST:PORT/NUMBER"', _STORAGE.fullmatch)
-
-
-def database_url() -> Secret:
-    """A database address; the older scheme `postgres` becomes `postgresql`."""
-    return Secret(
-        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
-        lambda text: not text or _DATABASE.fullmatch(text),
-        convert=lambda text: re.sub("^postgres://", "postgresql://", text),
-    )
 
 
 def key() -> Secret:
@@ -239,6 +219,18 @@ def username() -> Text:
         lambda text: text and text.isprintable() and ":" not in text,
         required=True,
     )
+
+
+def email() -> Text:
+    """An optional address to sign in with."""
+    words = "an address such as ann@example.com"
+    return Text(words, lambda text: not text or is_email(text))
+
+
+def is_email(text: str) -> bool:
+    """Whether the text can be an email address, and fits where one is kept."""
+    fits = len(text) <= MAX_EMAIL and text.isprintable()
+    return fits and _EMAIL.fullmatch(text) is not None
 
 
 def web_address() -> Text:

@@ -7,7 +7,7 @@ the wrong type is left to the schema.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from llmwrap.settings.accepted import bind
+from llmwrap.settings.addresses import bind
 from llmwrap.settings.draft import Draft
 from llmwrap.settings.places import MISSING, Where, dotted, lookup
 from llmwrap.settings.values import Limits, Server
@@ -28,7 +28,7 @@ def _unique_names(draft: Draft) -> Iterator[str]:
     users = _items(draft, ("users",))
     yield from _repeated(draft, pools)
     yield from _repeated(draft, upstreams)
-    yield from _repeated(draft, [(*user, "username") for user in users])
+    yield from _repeated(draft, [(*user, "username") for user in users], str.casefold)
     yield from _repeated(draft, [(*user, "email") for user in users], str.casefold)
 
 
@@ -74,11 +74,17 @@ def _guarded_bind(draft: Draft) -> Iterator[str]:
         ("auth", "guest", "enabled"),
     )
     if not any(_given(draft, source, None) for source in sources):
-        yield (
-            f'auth.mode: "auto" finds no credential, and server.bind = "{address}" is '
-            "open to other machines; add one of [[users]] with the hash that `llmwrap "
-            'user hash-password` prints, set auth.api_key, or write auth.mode = "off"'
-        )
+        yield open_to_others(f'server.bind = "{address}"')
+
+
+def open_to_others(place: str) -> str:
+    """The line for a gateway that asks for nothing where other machines can reach it."""
+    return (
+        f'auth.mode: "auto" finds no credential in the configuration, and {place} is open '
+        'to other machines; set auth.mode = "required" (users and keys may be in the '
+        "database), add one of [[users]] with the hash that `llmwrap user hash-password` "
+        'prints, set auth.api_key, or write auth.mode = "off" for a gateway without guard'
+    )
 
 
 def _given(draft: Draft, where: Where, default: Any) -> Any:

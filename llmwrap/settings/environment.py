@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from llmwrap.settings.accepted import Flag, Text
+from llmwrap.settings.accepted import Flag, Text, base_url
 from llmwrap.settings.draft import Draft, Entry
+from llmwrap.settings.model_kinds import CODE_PATTERNS, EMBED_PATTERNS
 from llmwrap.settings.places import MISSING, Where, lookup
 from llmwrap.settings.schema import field_at
 from llmwrap.settings.secrets import forms_of
@@ -40,7 +41,7 @@ OLDER_NAMES: Mapping[str, Where] = {
 }
 """The names that reference documents 001 and 004 print, and the setting of each.
 
-`OLLAMA_URL` (004) is no single setting: it makes a pool.
+`OLLAMA_URL` (004) is no single setting: it makes pools.
 """
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -52,7 +53,7 @@ def apply_environment(draft: Draft, variables: Variables) -> None:
     """Lay the variables over the draft, `LLMWRAP__...` over the older names."""
     _overlay(draft, _older_entries(draft, variables))
     _overlay(draft, _prefixed_entries(variables))
-    _add_ollama_pool(draft, variables)
+    _add_ollama_pools(draft, variables)
     _use_discovered_pools(draft, variables)
 
 
@@ -115,8 +116,19 @@ def _read_duration(text: str) -> float | str:
     return float(match[1]) * _SECONDS_PER_UNIT[match[2]] if match else text
 
 
-def _add_ollama_pool(draft: Draft, variables: Variables) -> None:
-    """`OLLAMA_URL` is one more pool, unless the operator wrote one of that name."""
+_OLLAMA_POOLS = (
+    ("ollama-embed", "embed", EMBED_PATTERNS),
+    ("ollama-code", "code", CODE_PATTERNS),
+    ("ollama", "chat", ("*",)),
+)
+"""(name, kind, models) of what `OLLAMA_URL` makes; the first pool that takes a name has it."""
+
+
+def _add_ollama_pools(draft: Draft, variables: Variables) -> None:
+    """`OLLAMA_URL` is a pool of each kind, but for those that the operator wrote.
+
+    Who wrote the one that takes all names has no need of the others.
+    """
     pools = lookup(draft.tree, ("pools",))
     names = (
         [lookup(pool, ("name",)) for pool in pools] if isinstance(pools, list) else []
@@ -124,21 +136,19 @@ def _add_ollama_pool(draft: Draft, variables: Variables) -> None:
     if "OLLAMA_URL" not in variables or "ollama" in names:
         return
     text, origin = variables["OLLAMA_URL"]
-    # Ollama also speaks the OpenAI dialect, at /v1; once the ollama dialect is built,
-    # this becomes `dialect = "ollama"` at the base itself.
-    upstream = {
-        "name": "ollama",
-        "url": f"{_ollama_base(text)}/v1",
-        "dialect": "openai",
-    }
-    pool = {
-        "name": "ollama",
-        "kind": "chat",
-        "models": ["*"],
-        "owned_by": "ollama",
-        "upstreams": [upstream],
-    }
-    draft.append("pools", pool, origin)
+    url = _ollama_base(text)
+    good = base_url().accepts(url)
+    # One pool is enough for the schema to tell, once, what is wrong with the address.
+    for name, kind, models in _OLLAMA_POOLS if good else _OLLAMA_POOLS[:1]:
+        upstream = {"name": name, "url": url, "dialect": "ollama"}
+        pool = {
+            "name": name,
+            "kind": kind,
+            "models": list(models),
+            "upstreams": [upstream],
+        }
+        if name not in names:
+            draft.append("pools", pool, origin)
 
 
 def _ollama_base(text: str) -> str:

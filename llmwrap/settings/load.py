@@ -82,7 +82,9 @@ def _chosen_file(path: Path | None, variables: Variables, folder: Path) -> Path 
     if path is not None:
         return path
     if "LLMWRAP_CONFIG" in variables:
-        return Path(variables["LLMWRAP_CONFIG"].text)
+        named = variables["LLMWRAP_CONFIG"]
+        # In `.env` it is beside that, from wherever a command is run.
+        return (Path() if named.origin == "LLMWRAP_CONFIG" else folder) / named.text
     default = folder / "config.toml"
     return default if default.exists() else None
 
@@ -96,7 +98,7 @@ def _read_file(draft: Draft, path: Path | None) -> None:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         return tomllib.loads(text)
     except OSError as failure:
         raise SettingsError(

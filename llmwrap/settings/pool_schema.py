@@ -27,7 +27,7 @@ class PoolSchema(Section):
     name = accepted.name()
     kind = choice(values.PoolSettings, "kind", required=True)
     models = Texts(least=1)
-    upstreams = tables(UpstreamSchema, least=1)
+    upstreams = tables(UpstreamSchema, name="[[pools.upstreams]]", least=1)
     policy = choice(values.PoolSettings, "policy")
     owned_by = Text()
     default_model = Text()

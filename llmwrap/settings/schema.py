@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import fields, post_load
 
-from llmwrap.settings import accepted, values
+from llmwrap.settings import accepted, addresses, values
 from llmwrap.settings.accepted import Flag, FreeTable, Text, Texts, choice, whole
 from llmwrap.settings.places import Where
 from llmwrap.settings.pool_schema import PoolSchema
@@ -25,7 +25,7 @@ class ServerSchema(Section):
     """`[server]`."""
 
     makes = values.Server
-    bind = accepted.bind()
+    bind = addresses.bind()
     workers = whole(1)
     threads = whole(1)
     max_connections = whole(1)
@@ -40,7 +40,7 @@ class DatabaseSchema(Section):
     """`[database]`."""
 
     makes = values.Database
-    url = accepted.database_url()
+    url = addresses.database_url()
 
 
 class GuestSchema(Section):
@@ -83,7 +83,7 @@ class UserSchema(Section):
     makes = values.User
     username = accepted.username()
     password_hash = accepted.password_hash()
-    email = Text()
+    email = accepted.email()
     groups = Texts()
 
 
@@ -92,7 +92,7 @@ class LimitsSchema(Section):
 
     makes = values.Limits
     default = accepted.rates()
-    storage_url = accepted.storage_url()
+    storage_url = addresses.storage_url()
     concurrent_requests = whole(0)
     tokens_per_minute = whole(0)
     groups = FreeTable(accepted.rates())
@@ -181,14 +181,14 @@ class SettingsSchema(Section):
     server = table(ServerSchema)
     database = table(DatabaseSchema)
     auth = table(AuthSchema)
-    users = tables(UserSchema)
+    users = tables(UserSchema, name="[[users]]")
     limits = table(LimitsSchema)
     chat_log = table(ChatLogSchema)
     timeouts = table(TimeoutsSchema)
     media = table(MediaSchema)
     log = table(LogSchema)
     otel = table(OtelSchema)
-    pools = tables(PoolSchema)
+    pools = tables(PoolSchema, name="[[pools]]")
     services = table(ServicesSchema)
 
 

@@ -5,6 +5,7 @@ only the plain one is left in the draft.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from llmwrap.settings.variables import Variables
 
 FORMS = ("", "_file", "_env")
 """The endings of a secret's name."""
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 UNRESOLVED: Final = object()
 """Stands in the draft for a secret whose reference is bad; that is reported already."""
@@ -88,13 +91,15 @@ def _resolved(draft: Draft, form: Where, where: Where, variables: Variables) -> 
             return Entry(where, *_read_variable(value, variables))
         return Entry(where, _read_file(value), origin)
     except ValueError as problem:
-        # The reference itself is not shown: people put the secret there by mistake.
+        # The reference itself is shown only where it is a variable's name by its looks:
+        # people put the secret there by mistake.
         raise ValueError(f"{dotted(form)} ({origin}): {problem}") from problem
 
 
 def _read_variable(name: str, variables: Variables) -> tuple[str, str]:
     if name not in variables:
-        raise ValueError("the variable of that name is not set, or is empty")
+        shown = name if _VARIABLE.fullmatch(name) else "of that name"
+        raise ValueError(f"the variable {shown} is not set, or is empty")
     return variables[name]
 
 

@@ -37,9 +37,10 @@ def table(schema: type[Section]) -> fields.Nested:
     return fields.Nested(schema, error_messages={"null": "a table"})
 
 
-def tables(schema: type[Section], *, least: int = 0) -> fields.List[Any]:
-    """A list of such tables, `least` of them."""
-    words = "a list of at least one table" if least else "a list of tables"
+def tables(schema: type[Section], *, name: str, least: int = 0) -> fields.List[Any]:
+    """A list of such tables, `least` of them; `name` is how the file has each one."""
+    some = "at least one table" if least else "tables"
+    words = f"a list of {some}, each under {name}"
     return fields.List(
         table(schema),
         required=least > 0,

@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from llmwrap.settings import accepted, values
-from llmwrap.settings.accepted import Flag, Text, Texts, choice
+from llmwrap.settings import accepted, addresses, values
+from llmwrap.settings.accepted import Flag, Text, choice
 from llmwrap.settings.section import Section
 
 
@@ -25,7 +25,7 @@ class ServiceSchema(Section):
     default_temperature = accepted.number_or_none(2)
     default_top_p = accepted.number_or_none(1)
     responses = choice(values.ServiceSettings, "responses")
-    allowed_origins = Texts()
+    allowed_origins = addresses.origins()
     open_discovery = Flag()
 
 

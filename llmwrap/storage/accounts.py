@@ -22,7 +22,10 @@ class UnknownUser(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """An account; `id` is the public one (`usr_...`), "" stands for none."""
+    """An account; `id` is the public one (`usr_...`), "" stands for none.
+
+    `email_claimed`: nobody but the user says that it is theirs.
+    """
 
     id: str
     username: str
@@ -37,6 +40,7 @@ class StoredUser:
     issuer: str
     subject: str
     created_at: datetime
+    email_claimed: bool = False
 
 
 def change(
@@ -83,6 +87,7 @@ def stored_user(row: User) -> StoredUser:
         issuer=row.issuer or "",
         subject=row.subject or "",
         created_at=row.created_at,
+        email_claimed=row.email is not None and row.upgraded_at is not None,
     )
 
 

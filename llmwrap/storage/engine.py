@@ -92,7 +92,7 @@ def open_database(settings: Settings) -> Database:
     default = f"sqlite:///{settings.data_dir / FILE_NAME}"
     try:
         url = make_url(settings.database.url or default)
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError) as error:  # the latter for a port
         raise _bad_url("it is not an address") from error
     pool = {
         "pool_size": settings.server.threads,

@@ -4,6 +4,7 @@ Alembic is imported only where there is something to migrate: a start that finds
 none of it.
 """
 
+from collections.abc import Iterable
 from importlib import import_module
 
 from sqlalchemy import Connection, inspect, text
@@ -16,6 +17,9 @@ KNOWN = ("r0001",)
 """The revisions below `migrations/`, oldest first."""
 
 
+VERSIONS = "alembic_version"
+
+
 class SchemaMismatch(Exception):
     """The database's schema and this program do not fit together."""
 
@@ -26,6 +30,10 @@ class DatabaseOutdated(SchemaMismatch):
 
 class DatabaseTooNew(SchemaMismatch):
     """The schema is one that this program does not know yet."""
+
+
+class DatabaseForeign(SchemaMismatch):
+    """The database belongs to another program."""
 
 
 def is_current(database: Database) -> bool:
@@ -58,9 +66,12 @@ def current_revision(database: Database) -> str:
 
 def revision_of(connection: Connection) -> str:
     """The same, in a transaction that is under way; the table is Alembic's (1.20)."""
-    if not inspect(connection).has_table("alembic_version"):
+    known = inspect(connection)
+    if not known.has_table(VERSIONS):
         return ""
-    return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
+    if "version_num" not in {each["name"] for each in known.get_columns(VERSIONS)}:
+        raise foreign([VERSIONS])
+    return connection.scalar(text(f"SELECT version_num FROM {VERSIONS}")) or ""  # noqa: S608
 
 
 def check_known(found: str) -> None:
@@ -70,3 +81,11 @@ def check_known(found: str) -> None:
             f"the database is at {found}, which this version of llmwrap does not know: "
             "install the one that upgraded it, or a newer one"
         )
+
+
+def foreign(tables: Iterable[str]) -> DatabaseForeign:
+    """The error for tables that are called as ours are and were not made by us."""
+    return DatabaseForeign(
+        f"the database has tables of something else ({', '.join(sorted(tables))}): name "
+        "another one in database.url"
+    )

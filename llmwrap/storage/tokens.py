@@ -86,6 +86,11 @@ def revoke_family(session: Session, token_hash: str, now: datetime) -> bool:
     return _revoke(session, RefreshToken.family_id.in_(family), now) > 0
 
 
+def end_family(session: Session, family_id: str, now: datetime) -> None:
+    """Revoke every refresh token of a sign-in; a family that is not there is no error."""
+    _revoke(session, RefreshToken.family_id == family_id, now)
+
+
 def revoke_refresh_tokens_of(session: Session, user_id: str, now: datetime) -> None:
     """Revoke every refresh token of a user."""
     user = select(User.id).where(User.public_id == user_id)
@@ -130,4 +135,6 @@ def _refused(token: RefreshToken) -> RefreshOutcome:
 
 def _revoke(session: Session, which: ColumnElement[bool], now: datetime) -> int:
     living = update(RefreshToken).where(which, RefreshToken.revoked_at.is_(None))
-    return changed_rows(session, living.values(revoked_at=now))
+    revoked = living.values(revoked_at=now)
+    # PostgreSQL: the first waits for a use that is under way, the second sees its successor.
+    return changed_rows(session, revoked) + changed_rows(session, revoked)

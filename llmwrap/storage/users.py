@@ -24,8 +24,14 @@ from llmwrap.storage.groups import group_patterns as group_patterns
 from llmwrap.storage.groups import put_into_groups, take_out_of_groups
 from llmwrap.storage.groups import set_group_patterns as set_group_patterns
 from llmwrap.storage.models import ENDED, ApiKey, Group, RefreshToken, User, UserGroup
+from llmwrap.storage.names import (
+    ID_PREFIX,
+    claiming_names,
+    free_claimed_email,
+    name_columns,
+    named,
+)
 from llmwrap.storage.names import NameTaken as NameTaken
-from llmwrap.storage.names import claiming_names, name_columns, named
 from llmwrap.storage.statements import changed_rows
 
 MAX_STATES = 100_000
@@ -57,9 +63,10 @@ def add_user(  # noqa: PLR0913 - the columns of a row, by name
 ) -> StoredUser:
     """Add an account, with a fresh id unless one is given; groups are made as needed.
 
-    Raises NameTaken when the username, the email, the subject or the id is in use.
+    Raises NameTaken when the username, the email, the subject or the id is in use. An
+    upgraded guest, whose email nobody has checked, has to give it up.
     """
-    public_id = id or f"usr_{secrets.token_hex(12)}"
+    public_id = id or f"{ID_PREFIX}{secrets.token_hex(12)}"
     now = datetime.now(UTC)
     row = insert(User).values(
         public_id=public_id,
@@ -74,6 +81,8 @@ def add_user(  # noqa: PLR0913 - the columns of a row, by name
         updated_at=now,
         last_active_at=now,
     )
+    if email:
+        free_claimed_email(session, email)
     with claiming_names(session, username, email):
         user = session.execute(row.returning(User.id)).scalar_one()
     put_into_groups(session, user, groups)
@@ -114,6 +123,18 @@ def set_password(session: Session, id: str, password_hash: str) -> None:
     """Change a password; `token_version` rises, which ends the sessions before."""
     raised = User.token_version + 1
     change(session, id, password_hash=password_hash or None, token_version=raised)
+
+
+def replace_password(
+    session: Session, id: str, password_hash: str, *, checked_hash: str
+) -> None:
+    """As `set_password`, for who has given the password of `checked_hash`, "" being none.
+
+    Raises UnknownUser too when that is the password no more.
+    """
+    raised = User.token_version + 1
+    still = User.password_hash == (checked_hash or None)  # IS NULL for None
+    change(session, id, still, password_hash=password_hash, token_version=raised)
 
 
 def set_groups(session: Session, id: str, groups: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmwrap.dialects.base import Model
 from llmwrap.errors import GatewayError
@@ -69,6 +69,12 @@ class Catalog:
         """What is known of `upstream` now."""
         return self._listings[upstream.name]
 
+    def entry(self, upstream: Upstream, model: str) -> Model | None:
+        """`model` as `upstream` listed it; None while it has not."""
+        models = self._listings[upstream.name].models or {}
+        names = (name for name in upstream.spellings(model) if name in models)
+        return next((models[name] for name in names), None)
+
     def serves(self, upstream: Upstream, model: str) -> bool | None:
         """Whether `upstream` has `model`; None while it has not listed its models."""
         models = self._listings[upstream.name].models
@@ -122,7 +128,11 @@ class Catalog:
             if before.error != error.code:
                 log.warning(
                     "models_not_listed",
-                    extra={"upstream": upstream.name, "error": error.code},
+                    extra={
+                        "upstream": upstream.name,
+                        "error": error.code,
+                        "reason": str(error.__cause__ or error.message)[:300],
+                    },
                 )
         else:
             listing = Listing(_first_seen(models, before), self._clock(), tried=True)
@@ -162,10 +172,9 @@ def _first_seen(models: dict[str, Model], before: Listing) -> dict[str, Model]:
     known = before.models or {}
     now = int(time.time())
     return {
-        name: Model(
-            name,
-            known[name].created if name in known else model.created or now,
-            model.extra,
+        name: replace(
+            model,
+            created=known[name].created if name in known else model.created or now,
         )
         for name, model in models.items()
     }

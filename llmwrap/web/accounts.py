@@ -19,6 +19,7 @@ from llmwrap.auth.principal import Principal
 from llmwrap.auth.sign_in import sign_out
 from llmwrap.errors import MethodNotAllowed, MissingParameter
 from llmwrap.exchange import Exchange
+from llmwrap.storage.names import ID_PREFIX, looks_like_id
 from llmwrap.web.own_fields import OwnFields, read_fields, read_optional_fields
 
 PREFIXES = ("", "/llm", "/api/llm")
@@ -46,9 +47,18 @@ def _is_name(text: str) -> None:
         raise ValidationError("a printable name without a colon is accepted")
 
 
+def _is_username(text: str) -> None:
+    """Whoever looks for an account by its id or its address must not find another one."""
+    _is_name(text)
+    if looks_like_id(text) or "@" in text:
+        raise ValidationError(
+            f"a name without @ that does not begin with {ID_PREFIX} is accepted"
+        )
+
+
 class _Upgrade(OwnFields):
     username = fields.String(
-        required=True, validate=[validate.Length(1, _MAX_NAME), _is_name]
+        required=True, validate=[validate.Length(1, _MAX_NAME), _is_username]
     )
     email = fields.Email(required=True, validate=validate.Length(max=_MAX_ADDRESS))
     full_name = fields.String(

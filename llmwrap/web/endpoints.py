@@ -6,11 +6,13 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 
 from llmwrap.auth.guard import access, current
+from llmwrap.dialects import json_type
 from llmwrap.dialects.base import Offer, RouteRule
 from llmwrap.exchange import Exchange
 from llmwrap.gateway import Gateway
 from llmwrap.handover import RELAY, RELAY_WANTED
 from llmwrap.relay import Relay, Terms
+from llmwrap.web.listed import check_heard
 from llmwrap.web.permitted import permitted
 from llmwrap.web.reply import Driver, Handover
 from llmwrap.web.services import Service, View, dialect_of, scope_of
@@ -42,18 +44,20 @@ class Endpoints:
 
     def list_models(self) -> ResponseReturnValue:
         """Every model that can be called here; an error when nobody told of any."""
-        router = self._gateway.router
-        offers = router.models(self._scope, permitted(self._service))
+        router, allowed = self._gateway.router, permitted(self._service)
+        check_heard(self._gateway, self._scope, allowed)
+        offers = router.models(self._scope, allowed)
         if not offers:
             router.check_listed(self._scope)
         offers = [self._owned(each) for each in offers]
-        return _json(self._terms.dialect.render_models(offers))
+        return self._json(self._terms.dialect.render_models(offers))
 
     def show_model(self, model: str) -> ResponseReturnValue:
         """One entry of that list; ids may contain slashes."""
-        allowed = permitted(self._service)
-        offer = self._gateway.router.model(self._scope, model, allowed)
-        return _json(self._terms.dialect.render_model(self._owned(offer)))
+        router, allowed = self._gateway.router, permitted(self._service)
+        check_heard(self._gateway, self._scope, allowed)
+        offer = router.model(self._scope, model, allowed)
+        return self._json(self._terms.dialect.render_model(self._owned(offer)))
 
     def _owned(self, offer: Offer) -> Offer:
         owner = self._service.owned_by
@@ -78,7 +82,7 @@ class Endpoints:
         exchange.model = route.model
         terms.dialect.check_model(asked, route.pool.settings)
         if asked.idle:
-            return _json(terms.dialect.render_idle(asked, exchange.stamp))
+            return self._json(terms.dialect.render_idle(asked, exchange.stamp))
         exchange.upstream_model = route.upstream_model
         relay = Relay(terms, asked, route, exchange)
         if RELAY_WANTED in sent.environ:
@@ -86,6 +90,5 @@ class Endpoints:
             return Handover()
         return Driver(relay, gateway).respond()
 
-
-def _json(body: bytes) -> Response:
-    return Response(body, content_type="application/json")
+    def _json(self, body: bytes) -> Response:
+        return Response(body, content_type=json_type(self._terms.dialect))

@@ -3,6 +3,7 @@
 Shapes and names follow Jan Server (2025-11). A key itself is shown once, when it is made.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from llmwrap.auth.principal import Principal
 from llmwrap.errors import AccountBlocked, InvalidRequest, NotFound
 from llmwrap.settings.values import SERVICE_NAMES
 from llmwrap.storage.api_keys import StoredKey, keys_of, revoke_key
+from llmwrap.storage.users import UnknownUser
 from llmwrap.web.accounts import iso, visit
 from llmwrap.web.own_fields import OwnFields, read_fields
 
@@ -119,10 +121,13 @@ def make_key(
     user = accounts.by_id(principal.id)
     if user is None:
         raise refusal("this account was disabled")
-    accounts.ensure_row(user)
-    made = create_key(
-        accounts.reach, sources.pepper, sources.settings.auth, user.id, order
-    )
+    try:
+        accounts.ensure_row(user)
+        made = create_key(
+            accounts.reach, sources.pepper, sources.settings.auth, user.id, order
+        )
+    except UnknownUser as error:
+        raise refusal("this account was disabled") from error
     _tell(sources, principal, "key_created", made[0].id)
     return made
 
@@ -158,7 +163,8 @@ def _tell(
 
 def _page() -> tuple[int, str]:
     limit = request.args.get("limit", str(PAGE))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= PAGE):
+    fits = re.fullmatch(r"[0-9]{1,3}", limit) is not None
+    if not (fits and 1 <= int(limit) <= PAGE):
         raise InvalidRequest(
             f"limit is {limit[:20]!r}; accepted: 1 to {PAGE}", param="limit"
         )

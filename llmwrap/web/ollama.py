@@ -6,8 +6,11 @@ Paths and answers: Ollama 0.33, 2026-08. Its model operations are `web.endpoints
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+import orjson
+from flask import Blueprint, Response, g
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from llmwrap.auth.guard import Access, access
@@ -39,6 +42,9 @@ _DISABLED = (
     ("POST", "/api/blobs/<digest>", "uploading blobs"),
 )
 
+_GET_ONLY = frozenset({"loaded", "status", "recommendations"})
+"""Views that Ollama answers to GET and not to HEAD, which Flask would add."""
+
 _PULLED = (b'{"status":"pulling manifest"}\n', b'{"status":"success"}\n')
 
 
@@ -48,7 +54,15 @@ def ollama_blueprint(gateway: Gateway) -> Blueprint:
     _add_facts(blueprint)
     _add_models(blueprint, _Shelf(gateway, service_at(PREFIX)))
     _add_refusals(blueprint)
+    blueprint.record(_refuse_head)
     return blueprint
+
+
+def _refuse_head(state: BlueprintSetupState) -> None:
+    for name in _GET_ONLY:
+        for rule in state.app.url_map.iter_rules(f"{state.blueprint.name}.{name}"):
+            assert rule.methods
+            rule.methods.discard("HEAD")
 
 
 class _Shelf:
@@ -87,17 +101,17 @@ def _add_facts(blueprint: Blueprint) -> None:
     @blueprint.get("/api/version")
     @access("public")
     def version() -> ResponseReturnValue:
-        return jsonify(version=VERSION)
+        return _told({"version": VERSION})
 
     @blueprint.get("/api/status")
     @access("list")
     def status() -> ResponseReturnValue:
-        return jsonify(cloud={"disabled": True, "source": "config"})
+        return _told({"cloud": {"disabled": True, "source": "config"}})
 
     @blueprint.get("/api/experimental/model-recommendations")
     @access("list")
     def recommendations() -> ResponseReturnValue:
-        return jsonify(recommendations=[])
+        return _told({"recommendations": []})
 
 
 def _add_models(blueprint: Blueprint, shelf: _Shelf) -> None:
@@ -160,6 +174,10 @@ def _pulled(asked: Lookup) -> Response:
     if asked.stream:
         return Response(iter(_PULLED), content_type="application/x-ndjson")
     return Response(_PULLED[-1], content_type="application/json; charset=utf-8")
+
+
+def _told(value: dict[str, Any]) -> Response:
+    return _json(orjson.dumps(value))
 
 
 def _json(body: bytes) -> Response:

@@ -14,7 +14,8 @@ _numbers = itertools.count()
 
 
 def exchange(address="10.0.0.1"):
-    return Exchange(f"req_{next(_numbers)}", "", "POST", "/v1/x", address, 0.0)
+    path = "/v1/chat/completions"
+    return Exchange(f"req_{next(_numbers)}", "", "POST", path, address, 0.0)
 
 
 def admits(quotas, principal=ALICE, times=1, address="10.0.0.1"):

@@ -73,6 +73,10 @@ class Shared:
         """Bring a window to its end before its time."""
         assert self._client.delete(f"{self._prefix}:{key}") == 1
 
+    def spoil(self, key: str) -> None:
+        """Make a count something that cannot be counted on."""
+        self._client.set(f"{self._prefix}:{key}", "spoilt")
+
     def die(self, slot: Slot) -> None:
         """Let the time of a slot pass whose holder is no more."""
         name = f"{self._prefix}:{slot.key}"

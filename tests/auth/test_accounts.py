@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from llmwrap.auth.keys import KeyOrder, create_key
 from llmwrap.errors import StorageUnavailable
 from llmwrap.settings.values import User
 from llmwrap.storage import users as stored
@@ -213,6 +214,46 @@ def test_the_allow_list_of_a_principal_unites_its_groups(shelf):
     assert principal.models == (("Mistral-*", "org/*", "tiny"),)
     assert principal.may_use_model("org/x")
     assert not principal.may_use_model("x")
+
+
+def guest_of(shelf, accounts, group="user"):
+    with shelf.writing() as session:
+        row = stored.add_user(
+            session, username="g", kind="guest", is_guest=True, groups=(group,)
+        )
+    return accounts.limited(accounts.by_id(row.id).principal("guest"))
+
+
+def test_guests_may_use_what_the_list_of_guests_has_and_nothing_else(shelf):
+    """Section 2 row 5: whatever group a guest was put in."""
+    settings = settings_with(group_models={"guest": ("tiny",), "user": ("*",)})
+    accounts = make_sources(shelf, settings).accounts
+    guest = guest_of(shelf, accounts)
+    assert guest.groups == {"user"}
+    assert guest.models == (("tiny",),)
+    member = accounts.limited(accounts.by_username("alice").principal("basic"))
+    assert member.models == (("*",),)
+
+
+def test_the_list_of_guests_may_be_in_the_database(shelf, accounts):
+    change(shelf, stored.set_group_patterns, "guest", ("tiny",))
+    accounts.refresh()
+    assert guest_of(shelf, accounts).models == (("tiny",),)
+
+
+def test_a_key_of_a_guest_opens_what_guests_may_use(shelf):
+    sources = make_sources(shelf, settings_with(group_models={"guest": ("tiny",)}))
+    guest = guest_of(shelf, sources.accounts)
+    _, secret = create_key(
+        shelf, sources.pepper, sources.settings.auth, guest.id, KeyOrder("k")
+    )
+    assert sources.api_keys.find(secret).models == (("tiny",),)
+
+
+def test_guests_without_a_list_of_their_own_have_that_of_their_group(shelf):
+    settings = settings_with(group_models={"user": ("a*",), "other": ("b",)})
+    accounts = make_sources(shelf, settings).accounts
+    assert guest_of(shelf, accounts).models == (("a*",),)
 
 
 def test_who_is_in_no_limited_group_may_use_every_model(shelf):

@@ -18,6 +18,7 @@ from llmwrap.auth.throttle import Attempt
 from llmwrap.auth.users import PredefinedUsers
 from llmwrap.errors import RateLimited, Unauthenticated
 from llmwrap.settings.values import User
+from tests.auth.making import make_sources
 
 
 @pytest.fixture
@@ -260,3 +261,32 @@ def test_latin_1_is_malformed(sources):
         authenticate_basic(
             sources.accounts, sources.passwords, basic("zoë:pa:ss wörd", "latin-1")
         )
+
+
+def test_names_from_an_address_that_is_closed_ask_no_database(shelf, check):
+    sources = make_sources(shelf, check=check)
+
+    def guess(number):
+        credential = replace(basic(f"nobody-{number}:guess"), address="10.0.0.1")
+        return authenticate_basic(sources.accounts, sources.passwords, credential)
+
+    for number in range(100):
+        with pytest.raises(Unauthenticated):
+            guess(number)
+    before = shelf.readings
+    assert before >= 100
+    for number in range(100, 200):
+        with pytest.raises(RateLimited):
+            guess(number)
+    assert shelf.readings == before
+
+
+@pytest.mark.parametrize("password", ["", "x" * 1025])
+def test_what_is_nobody_s_password_asks_no_database(shelf, password):
+    sources = make_sources(shelf)
+    before = shelf.readings
+    with pytest.raises(Unauthenticated, match=r"^wrong username or password$"):
+        authenticate_basic(
+            sources.accounts, sources.passwords, basic(f"bea:{password}")
+        )
+    assert shelf.readings == before

@@ -57,6 +57,29 @@ def test_a_new_password_is_good_from_now_on(sources, bea, new):
     assert sign_in(sources, "bea", new, VISIT)
 
 
+def test_a_reset_by_an_operator_is_not_undone_with_the_old_password(
+    sources, shelf, bea
+):
+    """The worker has seen the account a moment ago, and knows nothing of the reset yet."""
+    with shelf.writing() as session:
+        stored.set_password(session, bea.id, "fake$s$reset")
+    with pytest.raises(Unauthenticated) as refused:
+        change_password(sources, bea, NewPassword("secret", "new secret"), VISIT)
+    assert refused.value.message == (
+        "the password of this account was changed; sign in again"
+    )
+    with shelf.reading() as session:
+        assert stored.user_by_id(session, bea.id).password_hash == "fake$s$reset"
+    assert sign_in(sources, "bea", "reset", VISIT)
+
+
+def test_a_change_of_an_account_that_was_removed_is_refused(sources, shelf, bea):
+    with shelf.writing() as session:
+        stored.delete_user(session, bea.id)
+    with pytest.raises(Unauthenticated):
+        change_password(sources, bea, NewPassword("secret", "new secret"), VISIT)
+
+
 def test_a_predefined_user_has_the_password_of_the_configuration(sources):
     alice = identify(sources, sign_in(sources, "alice", "wonderland", VISIT).token)
     with pytest.raises(Forbidden):

@@ -126,6 +126,28 @@ def test_what_was_too_little_is_charged_to_the_window_that_runs_now(store):
     assert verdict.counts[0].left_s == pytest.approx(60, abs=1)
 
 
+def test_what_was_charged_as_it_was_used_changes_nothing(counters, caplog):
+    """Lua's -0 is no integer to Redis 7, and the slot was lost with it."""
+    tokens, one = Window("{a}:tokens", 100, 60, 60), SLOT._replace(most=1)
+    (count,) = counters.admit([tokens], one).counts
+    counters.settle([Settlement(tokens.key, count.ends, 60, 0)], one)
+    second = one._replace(holder="two")
+    assert totals(counters.admit([tokens._replace(cost=1)], second)) == (True, [61])
+    assert caplog.records == []
+
+
+def test_what_redis_will_not_do_is_logged_and_holds_no_slot(caplog):
+    with redis_prefix() as prefix:
+        shared, one = Shared(prefix), SLOT._replace(most=1)
+        assert shared.counters.admit([], one).admitted
+        shared.spoil("{a}:tokens")
+        shared.counters.settle([Settlement("{a}:tokens", 0, 60, 5)], one)
+        assert shared.counters.admit([], one._replace(holder="two")).admitted
+    (line,) = caplog.records
+    assert line.msg == "settlement_refused"
+    assert "not an integer" in line.error
+
+
 def test_so_many_run_at_once(counters):
     second, third = SLOT._replace(holder="two"), SLOT._replace(holder="three")
     assert counters.admit([], SLOT).admitted

@@ -8,13 +8,19 @@ import time
 import pytest
 from redis import ConnectionError as RedisGone
 
+from llmwrap.app import create_app
 from llmwrap.auth.circuit import Circuit, StoreGone
+from llmwrap.auth.counters import Count, MemoryCounters, Verdict
 from llmwrap.auth.limits import make_limiting
+from llmwrap.auth.principal import Principal
+from llmwrap.auth.quotas import Quotas
 from llmwrap.errors import BackendUnavailable
 from llmwrap.settings.values import Limits, Server, Settings
 from tests.auth.asking import ALICE, BODY, admits, exchange, finish
 from tests.auth.stores import redis_process
 from tests.server.running import eventually
+
+BOB = Principal("usr_bob", "api_key", groups=frozenset({"user"}))
 
 
 class Store:
@@ -185,6 +191,111 @@ def test_what_could_not_be_settled_is_settled_when_the_store_is_back(server, lim
     probes = [quotas.admit(ALICE, exchange(), BODY) for _ in range(3)]
     assert [probe.admitted for probe in probes] == [True, True, False]
     assert probes[1].tokens.remaining == 1000 - 2 - 2 - 3 * 102
+
+
+def test_upkeep_settles_what_no_request_does(server, tmp_path):
+    limits = Limits(storage_url=server.url, concurrent_requests=1)
+    folder = Server(workers=4, data_dir=str(tmp_path))
+    gateway = create_app(Settings(limits=limits, server=folder)).extensions["llmwrap"]
+    quotas, one = gateway.limiting.quotas, exchange()
+    assert quotas.admit(ALICE, one, BODY).admitted
+    os.kill(server.pid, signal.SIGSTOP)
+    finish(quotas, one)
+    os.kill(server.pid, signal.SIGCONT)
+    eventually(lambda: not gateway.limiting.degraded)
+    assert not quotas.admit(ALICE, exchange(), BODY).admitted
+    gateway.upkeep.look()
+    assert quotas.admit(ALICE, exchange(), BODY).admitted
+    gateway.stop()
+
+
+def test_a_client_that_leaves_is_no_outage(limiting):
+    """It has used what was reserved, no more and no less."""
+    quotas = limiting.quotas
+    for _ in range(8):
+        one, other = exchange(), exchange()
+        assert quotas.admit(ALICE, one, BODY).admitted
+        assert quotas.admit(BOB, other, BODY).admitted
+        finish(quotas, one, outcome="client_abort")
+        assert not limiting.degraded
+        finish(quotas, other, (1, 1))
+    assert quotas.admit(ALICE, exchange(), BODY).tokens.remaining == 1000 - 9 * 102
+    assert quotas.admit(BOB, exchange(), BODY).tokens.remaining == 1000 - 8 * 2 - 102
+
+
+class Grudge:
+    """A store that is lost with each settlement of some holders."""
+
+    def __init__(self) -> None:
+        self.holders: set[str] = set()
+        self.settled: list[str] = []
+        self.tries = 0
+
+    def admit(self, windows, slot):
+        return Verdict(True, tuple(Count(0, 0.0, 0.0) for _ in windows))
+
+    def settle(self, settlements, slot):
+        if slot.holder in self.holders:
+            self.tries += 1
+            raise RedisGone("gone")
+        self.settled.append(slot.holder)
+
+
+@pytest.fixture
+def grudge():
+    return Grudge()
+
+
+@pytest.fixture
+def healed():
+    return threading.Event()
+
+
+@pytest.fixture
+def held(grudge, healed):
+    """A circuit to it, open until it is `healed`, and limits that count there."""
+    circuit = Circuit(healed.wait, (RedisGone,), probe_every_s=0.001)
+    settings = Settings(limits=Limits(default="", concurrent_requests=9))
+    yield circuit, Quotas(settings, MemoryCounters(), grudge, circuit)
+    circuit.stop()
+    healed.set()
+
+
+def flushed(circuit, quotas, times):
+    for _ in range(times):
+        eventually(lambda: not circuit.gone)
+        quotas.flush()
+
+
+def test_a_settlement_that_fails_holds_up_no_other(grudge, healed, held, caplog):
+    circuit, quotas = held
+    bad, *good = exchanges = [exchange() for _ in range(4)]
+    grudge.holders.add(bad.id)
+    for one in exchanges:
+        assert quotas.admit(ALICE, one, BODY).admitted
+    for one in exchanges:
+        finish(quotas, one)
+    healed.set()
+    flushed(circuit, quotas, 2)
+    assert grudge.settled == [one.id for one in good]
+    flushed(circuit, quotas, 9)
+    assert grudge.tries == 5
+    assert [record.msg for record in caplog.records].count("settlement_dropped") == 1
+
+
+def test_what_cannot_be_settled_yet_is_not_tried(grudge, healed, held):
+    circuit, quotas = held
+    one = exchange()
+    assert quotas.admit(ALICE, one, BODY).admitted
+    grudge.holders.add(one.id)
+    finish(quotas, one)
+    for _ in range(9):
+        quotas.flush()
+    assert grudge.tries == 1
+    grudge.holders.clear()
+    healed.set()
+    flushed(circuit, quotas, 1)
+    assert grudge.settled == [one.id]
 
 
 def test_a_store_that_hangs_holds_up_one_request_for_a_moment(server, limiting):

@@ -43,7 +43,8 @@ def test_rates_are_read_the_shortest_span_first(text, rates):
         (user("slow", "bursts"), "5/minute"),
         (user("none"), "0/minute"),
         (user("user", is_guest=True), "20/minute"),
-        (user("admin", is_guest=True), "500/minute"),
+        (user("guest"), "20/minute"),
+        (user("guest", "admin"), "500/minute"),
         (ANONYMOUS, "100/minute"),
     ],
 )
@@ -57,6 +58,22 @@ def test_of_several_groups_the_most_generous_rate_holds(principal, rate):
     }
     rates = RatesOfGroups(Limits(default="100/minute", groups=groups))
     assert rates.of(principal) == read_rates(rate)
+
+
+@pytest.mark.parametrize(("guests", "rate"), [("3/minute", 3), ("2000/minute", 2000)])
+def test_the_rate_of_guests_is_theirs_alone(guests, rate):
+    """Section 2 row 5: a guest is put in the group `user`, with limits of its own."""
+    groups = {"user": "1000/minute", "admin": "5000/minute", "guest": guests}
+    rates = RatesOfGroups(Limits(groups=groups))
+    for group in ("user", "admin", "guest"):
+        (held,) = rates.of(user(group, is_guest=True))
+        assert held.amount == rate
+
+
+def test_guests_without_a_rate_of_their_own_have_that_of_their_group():
+    rates = RatesOfGroups(Limits(default="9/minute", groups={"user": "5/minute"}))
+    assert rates.of(user("user", is_guest=True)) == read_rates("5/minute")
+    assert rates.of(user("other", is_guest=True)) == read_rates("9/minute")
 
 
 def test_of_equal_rates_the_one_with_the_larger_burst_holds():

@@ -168,6 +168,9 @@ FORGED = {
     "nbf null": with_claim("nbf", "null"),
     "Keycloak's refresh token": token(typ="Refresh"),
     "Keycloak's offline token": token(typ="Offline"),
+    "purpose list": token(typ=["Refresh"]),
+    "purpose object": token(typ={"Refresh": 1}),
+    "purpose null": token(typ=None),
 }
 
 
@@ -188,4 +191,17 @@ def test_a_forged_token_is_refused_after_the_good_one_was_seen(oidc):
 
 def test_the_table_differs_from_a_good_token_in_one_thing_each(oidc):
     assert oidc.verify(signed_text(HEADER, PAYLOAD)).subject == "f:1:alice"
+    assert oidc.verify(token(typ="Bearer")).subject == "f:1:alice"
     assert oidc.verify(with_claim("nbf", str(NOW))).subject == "f:1:alice"
+
+
+@pytest.mark.parametrize("odd", [None, 1, True, ["x"], {"x": 1}, [["x"]], [{"x": 1}]])
+@pytest.mark.parametrize(
+    "claim", ["jti", "email", "email_verified", "preferred_username", "name", "groups"]
+)
+def test_a_claim_of_another_type_says_nothing(oidc, claim, odd):
+    claims = oidc.verify(token(**{claim: odd}))
+    assert claims.subject == "f:1:alice"
+    left = {"jti": claims.token_id, "preferred_username": claims.username}
+    assert left.get(claim, "") == ""
+    assert claims.groups in (frozenset(), frozenset({"x"}))

@@ -109,6 +109,10 @@ def test_a_token_never_leads_to_an_account_that_was_there(sources, shelf):
         {"preferred_username": "x" * 129},
         {"preferred_username": "", "email": ""},
         {"preferred_username": "a\nb"},
+        {"preferred_username": ALICE},
+        {"preferred_username": "USR_1"},
+        {"preferred_username": "", "email": ALICE},
+        {"preferred_username": "bea", "email": ALICE},
     ],
 )
 def test_names_of_others_and_odd_ones_are_not_taken_over(sources, claims):
@@ -116,6 +120,8 @@ def test_names_of_others_and_odd_ones_are_not_taken_over(sources, claims):
     assert principal.id != ALICE
     assert principal.name.casefold() not in ("alice", "alice@example.com", "api_key")
     assert principal.name.isprintable()
+    assert not principal.name.casefold().startswith("usr_")
+    assert principal.email != ALICE
     assert ":" not in principal.name
     assert 0 < len(principal.name) <= 128
 

@@ -49,6 +49,15 @@ def test_an_empty_or_huge_password_fails_unhashed(sources, check, name, password
     assert check.calls == []
 
 
+@pytest.mark.parametrize("password", ["", "x" * 1025])
+def test_what_is_nobody_s_password_asks_no_database(shelf, password):
+    sources = make_sources(shelf)
+    before = shelf.readings
+    with pytest.raises(Unauthenticated):
+        sign_in(sources, "bea", password, VISIT)
+    assert shelf.readings == before
+
+
 def test_a_failure_does_not_make_a_browser_ask_for_a_password(sources):
     with pytest.raises(Unauthenticated) as refused:
         sign_in(sources, "alice", "wrong", VISIT)

@@ -15,6 +15,10 @@ from llmwrap.storage.tokens import revoke_token, revoked_tokens
 from tests.auth.making import ALICE, VISIT, FakeClock, make_sources
 
 
+def nothing():
+    """What there is to settle where nothing is counted."""
+
+
 @pytest.fixture
 def sources(shelf):
     return make_sources(shelf)
@@ -27,7 +31,7 @@ def clock():
 
 @pytest.fixture
 def upkeep(sources, clock):
-    made = Upkeep(sources.accounts, sources.last_use, sources.trail, clock)
+    made = Upkeep(sources, nothing, clock)
     yield made
     made.stop()
 
@@ -116,12 +120,20 @@ def test_one_task_that_fails_does_not_keep_the_others(sources, shelf, caplog):
     def broken():
         raise RuntimeError("a defect")
 
-    upkeep = Upkeep(sources.accounts, sources.last_use, sources.trail)
+    upkeep = Upkeep(sources, nothing)
     upkeep._tasks = (broken, *upkeep._tasks)
     sources.trail.note(Note("kept", VISIT))
     upkeep.look()
     assert [action for action, *_ in actions(shelf)] == ["kept"]
     assert "upkeep_failed" in [record.msg for record in caplog.records]
+
+
+def test_limits_are_settled_while_the_database_is_away(sources, shelf):
+    settled = []
+    upkeep = Upkeep(sources, lambda: settled.append("at once"))
+    shelf.away = StorageUnavailable("away")
+    upkeep.look()
+    assert settled == ["at once"]
 
 
 def test_who_looks_has_the_news(sources, shelf, upkeep):
@@ -140,7 +152,7 @@ def test_it_starts_without_a_database(sources, shelf, upkeep):
 
 
 def test_trouble_is_looked_into_at_once_and_once(sources, shelf):
-    upkeep = Upkeep(sources.accounts, sources.last_use, sources.trail, round_s=3600)
+    upkeep = Upkeep(sources, nothing, round_s=3600)
     upkeep.start()
     looked, again = threading.Event(), threading.Event()
     reading = shelf.reading

@@ -171,6 +171,24 @@ def test_bad_settings_end_the_process_with_status_78(tmp_path):
     )
 
 
+def test_a_server_finds_a_file_that_is_named_from_where_it_was_called(tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text("[server]\nworkers = 'four'\n")
+    program = "import sys; from llmwrap.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "serve"],
+        cwd=tmp_path,
+        env={"LLMWRAP_CONFIG": "bad.toml", "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 78
+    assert done.stderr.startswith('server.workers: "four" (bad.toml)')
+
+
 def test_the_process_environment_counts(tmp_path):
     file = tmp_path / "good.toml"
     file.write_text("")

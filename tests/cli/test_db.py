@@ -1,8 +1,9 @@
 """`llmwrap db` in the terminal, on a database of its own."""
 
 import pytest
+from sqlalchemy import text
 
-from tests.databases import ENGINES, empty_database
+from tests.databases import ENGINES, empty_database, opened
 from tests.fakes.ports import refusing_url
 
 CANARY = "canary-51c0"
@@ -62,6 +63,39 @@ def test_address_that_names_no_database_is_a_bad_setting(run, tmp_path):
 
     assert (result.exit_code, result.stdout) == (78, "")
     assert result.stderr == (
-        "database.url: the given value is not accepted; "
-        "give the path of a file, as in sqlite:////srv/llmwrap.db\n"
+        "database.url: the given value (config.toml) is not accepted; give "
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE\n"
     )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("table", ["users", "alembic_version"])
+def test_database_of_something_else_is_left_alone(run, tmp_path, engine, table):
+    with empty_database(engine, tmp_path) as url:
+        (tmp_path / "config.toml").write_text(f'[database]\nurl = "{url}"\n')
+        with opened(url) as database, database.changing_schema() as connection:
+            connection.execute(text(f"CREATE TABLE {table} (x INTEGER)"))
+
+        result = run("db", "upgrade")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: the database has tables of something else ({table}): name another one "
+        "in database.url\n"
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_damaged_database_ends_in_one_line(run, tmp_path, engine):
+    with empty_database(engine, tmp_path) as url:
+        (tmp_path / "config.toml").write_text(f'[database]\nurl = "{url}"\n')
+        run("db", "upgrade")
+        with opened(url) as database, database.changing_schema() as connection:
+            connection.execute(text("ALTER TABLE users RENAME TO lost"))
+
+        result = run("user", "list")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: the database ")
+    assert "users" in line

@@ -115,6 +115,17 @@ def test_vector_that_cannot_be_read_is_a_protocol_error(
     assert caught.value.message == message
 
 
+@pytest.mark.parametrize("row", [b"[null,1.0]", b"[NaN,1.0]", b"[1.0,Infinity]"])
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_vector_with_a_gap_is_a_protocol_error(row: bytes, encoding: str) -> None:
+    body = {"input": "x", "encoding_format": encoding}
+    base64 = encoding == "base64"
+    request = Request("embeddings", "m", stream=False, body=body, base64=base64)
+    answer = b'{"object":"list","model":"m","data":[{"embedding":' + row + b"}]}"
+    with pytest.raises(UpstreamProtocolError, match="a vector of no numbers"):
+        OpenAI().pass_answer(request, answer)
+
+
 @pytest.mark.parametrize("vector", [["x"], [None], [[1.0]], [1e39]])
 def test_vector_that_cannot_be_packed_is_a_protocol_error(vector: Any) -> None:
     with pytest.raises(UpstreamProtocolError, match="a vector of no numbers"):

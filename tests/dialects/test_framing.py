@@ -47,6 +47,38 @@ def test_stream_becomes_records(stream: bytes, records: list[SseRecord]) -> None
     assert _read(stream) == records
 
 
+BARE = SseRecord(b'{"a":1}')
+
+
+@pytest.mark.parametrize(
+    ("stream", "records"),
+    [
+        (b'{"a":1}\n', [BARE]),
+        (b'{"a":1}\r\n', [BARE]),
+        (b'{"a":1}\n\n', [BARE]),
+        (b'\xef\xbb\xbf{"a":1}\n\n', [BARE]),
+        (b'{"a":1}\n{"a":1}\n', [BARE, BARE]),
+        (b'{"a":1}\ndata: x\n\n', [BARE, SseRecord(b"x")]),
+        (b'data: x\n{"a":1}\n', [SseRecord(b"x"), BARE]),
+        (
+            b'event: e\ndata: x\n{"a":1}\ndata: y\n\n',
+            [SseRecord(b"x", b"e"), BARE, SseRecord(b"y")],
+        ),
+        (b': ping\n\n: ping\n{"a":1}\n{"a', [BARE]),
+        (b'data: x\n\n\n{"a":1}\n\n', [SseRecord(b"x"), BARE]),
+        (b'{"a":1}', []),
+        (b' {"a":1}\n\n', []),
+    ],
+)
+def test_line_that_begins_an_object_is_a_record_of_its_own(
+    stream: bytes, records: list[SseRecord]
+) -> None:
+    assert _read(stream) == records
+    for at in range(len(stream)):
+        assert _read(stream[:at], stream[at:]) == records
+    assert _read(*(stream[at : at + 1] for at in range(len(stream)))) == records
+
+
 def test_crlf_that_is_cut_ends_one_line() -> None:
     assert _read(b"data: a\r", b"\ndata: b\r", b"\n\r", b"\n") == [SseRecord(b"a\nb")]
 

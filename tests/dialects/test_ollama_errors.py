@@ -145,6 +145,69 @@ def test_answer_without_a_word_gets_ours(body: bytes) -> None:
     assert type(OLLAMA.read_error(503, body)) is UpstreamNotReady
 
 
+def test_plain_words_are_kept() -> None:
+    assert OLLAMA.read_error(500, b"out of memory").message == "out of memory"
+    assert OLLAMA.read_error(400, b"no http://10.0.0.1").message == "no [address]"
+
+
+def test_proxy_without_a_server_is_no_full_queue() -> None:
+    error = OLLAMA.read_error(503, b"no available server")
+    assert (type(error), error.message) == (UpstreamNotReady, "no available server")
+    assert error.retry_after_s == 5
+
+
+TOO_LONG = [
+    (
+        400,
+        "This model's maximum context length is 512 tokens. However, you requested 600"
+        " tokens in the input for embedding generation. Please reduce the length of the"
+        " input.",
+    ),
+    (
+        400,
+        "This model's maximum context length is 8192 tokens, however you requested 9000"
+        " tokens (9000 in your prompt; 0 for the completion).",
+    ),
+    (
+        400,
+        "You passed 513 input tokens and requested 0 output tokens. However, the model's"
+        " context length is only 512 tokens.",
+    ),
+    (413, "`inputs` must have less than 512 tokens. Given: 600"),
+    (
+        413,
+        "Input validation error: `inputs` must have less than 512 tokens. Given: 600",
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "said"), TOO_LONG)
+def test_text_too_long_for_a_vector_is_told_of_as_ollama_does(
+    status: int, said: str
+) -> None:
+    error = UpstreamRefusal(status, "invalid_value", said)
+    told, _, body = OLLAMA.render_error(error, OLLAMA_SERVICE)
+    words = {"error": "the input length exceeds the context length"}
+    assert (told, orjson.loads(body)) == (400, words)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This model's maximum context length is 4096 tokens. However, you requested 5096"
+        " tokens (4000 in the messages, 1096 in the completion).",
+        "This model's maximum context length is 4096 tokens, however you requested 5096"
+        " tokens (4000 in your prompt; 1096 for the completion).",
+        "This model's maximum context length is 4096 tokens. However, your request has"
+        " 5000 input tokens.",
+    ],
+)
+def test_chat_too_long_keeps_its_text(said: str) -> None:
+    error = UpstreamRefusal(400, "invalid_value", said)
+    _, _, body = OLLAMA.render_error(error, OLLAMA_SERVICE)
+    assert orjson.loads(body) == {"error": said}
+
+
 def test_credentials_text_of_an_upstream_is_not_passed_on() -> None:
     error = OLLAMA.read_error(401, b'{"error":"key sk-123 is wrong"}')
     assert "sk-123" not in error.message

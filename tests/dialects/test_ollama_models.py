@@ -40,6 +40,25 @@ def test_time_that_is_none_is_not_known(told: Any) -> None:
     assert _read([{**ROW, "modified_at": told}]) == [("llama3.2:1b", 0)]
 
 
+@pytest.mark.parametrize(
+    ("told", "only"),
+    [
+        (["embedding"], True),
+        (["embedding", "completion"], False),
+        (["completion", "tools"], False),
+        ([], False),
+        (None, False),
+        ("embedding", False),
+    ],
+)
+def test_model_that_only_embeds_is_known_by_its_capabilities(
+    told: Any, only: bool
+) -> None:
+    body = orjson.dumps({"models": [{**ROW, "capabilities": told}]})
+    (model,) = OLLAMA.read_models(body)
+    assert model.only_embeds is only
+
+
 def test_older_lists_and_strange_rows() -> None:
     assert _read([{"model": "a:b"}, {}, "x", {"name": 3}]) == [("a:b", 0)]
     assert _read([]) == []

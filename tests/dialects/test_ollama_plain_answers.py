@@ -84,7 +84,7 @@ def test_answer_is_read_as_it_was_written() -> None:
     calls = (ToolCall("a", "f", '{"x":1}'),)
     likely = TokenLogprob("Hi", -0.5, (72, 105), (TokenLogprob("Yo", -1.5),))
     choice = Choice(0, "Hi", "hm", calls, (likely,), "tool_calls")
-    answer = WholeAnswer((choice,), Usage(7, 2))
+    answer = WholeAnswer((choice,), Usage(7, 2), created=1_767_323_048)
     body = OLLAMA.render_answer(chat(), STAMP, answer, TOOK)
     assert fold(OLLAMA.read_answer(body)) == answer
 

@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+import orjson
 import pytest
 
 from llmwrap.canonical.tasks import (
@@ -17,7 +18,9 @@ from llmwrap.canonical.tasks import (
     Tool,
     ToolCall,
 )
+from llmwrap.dialects.base import Model, Offer
 from llmwrap.errors import InvalidRequest
+from llmwrap.settings.values import PoolSettings
 from tests.dialects.ollama import OLLAMA, chat, generate, read
 
 
@@ -237,7 +240,7 @@ def test_generation_is_a_conversation() -> None:  # C31
     )
 
 
-@pytest.mark.parametrize("field", [{"template": "{{ .Prompt }}"}, {"context": [1, 2]}])
+@pytest.mark.parametrize("field", [{"template": "[{{ .Prompt }}]"}, {"context": [1]}])
 def test_what_only_ollama_can_do_is_refused(field: dict[str, Any]) -> None:
     (name,) = field
     with pytest.raises(InvalidRequest) as caught:
@@ -253,14 +256,39 @@ def test_raw_prompt_is_a_text_to_be_gone_on_with() -> None:  # C32
 
 
 def test_suffix_is_a_gap_to_be_filled() -> None:  # C33
-    task = OLLAMA.read_task(generate(suffix="end", system="be brief"))
+    task = OLLAMA.read_task(generate(suffix="end", system=""))
     assert task == TextCompletion(("hi",), suffix="end")
 
 
+@pytest.mark.parametrize("capabilities", [(), ("insert",)])
+@pytest.mark.parametrize("gap", [{}, {"suffix": "end"}])
+def test_template_that_is_shown_asks_for_nothing_else(
+    capabilities: tuple[str, ...], gap: dict[str, str]
+) -> None:
+    pool = PoolSettings("p", "chat", ("*",), (), capabilities=capabilities)
+    offer = Offer("m", Model("m", 0, {}), pool, "vllm")
+    template = orjson.loads(OLLAMA.render_model(offer))["template"]
+    assert OLLAMA.read_task(generate(template=template, **gap)) == (
+        OLLAMA.read_task(generate(**gap))
+    )
+
+
+@pytest.mark.parametrize("way", [{"raw": True}, {"suffix": "end"}])
 @pytest.mark.parametrize("field", [{"images": ["AAAA"]}, {"format": "json"}])
-def test_text_completion_takes_no_image_and_no_format(field: dict[str, Any]) -> None:
+def test_text_completion_takes_no_image_and_no_format(
+    way: dict[str, Any], field: dict[str, Any]
+) -> None:
     with pytest.raises(InvalidRequest, match="is not supported with raw or suffix"):
-        OLLAMA.read_task(generate(raw=True, **field))
+        OLLAMA.read_task(generate(**way, **field))
+
+
+@pytest.mark.parametrize("field", [{"system": "be brief"}, {"template": "{{ .X }}"}])
+def test_gap_has_no_place_for_a_system_text(field: dict[str, str]) -> None:
+    (name,) = field
+    with pytest.raises(InvalidRequest) as caught:
+        OLLAMA.read_task(generate(suffix="end", **field))
+    told = f"{name} is not supported with raw or suffix for this model"
+    assert (caught.value.message, caught.value.param) == (told, name)
 
 
 EMBEDDINGS = [

@@ -37,6 +37,7 @@ from tests.dialects.ollama import generate as generate_request
 GOLDEN = load_golden()
 SMALL = [golden for golden in GOLDEN if len(golden.raw) < 4096]
 EVERY_OFFSET_UP_TO = 8192
+BEGAN = 1_787_307_072
 
 each_golden = pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.file)
 each_complete = pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_events_of_a_line_come_in_order() -> None:
     yo = TokenLogprob("Yo", -1.5, (89, 111))
     likely = TokenLogprob("Hi", -0.25, (72, 105), top=(hi, yo))
     assert list(frames[0].events) == [
-        Started(0),
+        Started(0, BEGAN),
         TextDelta(0, "Hi"),
         LogprobsReported(0, (likely,)),
     ]
@@ -140,7 +141,7 @@ def test_events_of_a_line_come_in_order() -> None:
 def test_frame_before_nonsense_comes_out_of_the_same_bytes() -> None:
     reader = OLLAMA.frame_reader()
     frames = iter(reader.feed(_golden("023").raw))
-    assert list(next(frames).events) == [Started(0), TextDelta(0, "Hi")]
+    assert list(next(frames).events) == [Started(0, BEGAN), TextDelta(0, "Hi")]
     with pytest.raises(UpstreamProtocolError, match="not JSON"):
         next(frames)
 

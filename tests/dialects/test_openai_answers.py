@@ -49,8 +49,15 @@ def test_chat_answer() -> None:
     }
 
 
-def test_tokens_that_nobody_counted_are_not_told() -> None:
-    assert "usage" not in told(request(), Choice(0, "Hi", reason="stop"))
+def test_tokens_that_nobody_counted_are_none() -> None:
+    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    assert told(request(), Choice(0, "Hi", reason="stop"))["usage"] == usage
+
+
+def test_answer_is_as_old_as_the_upstream_says() -> None:
+    answer = WholeAnswer((Choice(0, "Hi"),), created=1_600_000_000)
+    data = orjson.loads(render_answer(request(), STAMP, answer))
+    assert data["created"] == 1_600_000_000
 
 
 CALLS = (ToolCall("c1", "f", '{"a":1}'), ToolCall("", "g", "{}"))
@@ -206,6 +213,18 @@ def test_vectors_without_an_index_keep_their_order() -> None:
 def test_rows_without_a_vector_fail(row: str) -> None:
     with pytest.raises(UpstreamProtocolError):
         read_vectors(f'{{"data":[{row}]}}'.encode())
+
+
+NO_NUMBERS = ["[null,1.0]", "[NaN,1.0]", "[1.0,-Infinity]", '"AADAfwAAgD8="']
+
+
+@pytest.mark.parametrize("row", NO_NUMBERS)
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_vector_of_no_numbers_is_a_protocol_error(row: str, encoding: str) -> None:
+    read = read_vectors(f'{{"data":[{{"embedding":{row}}}]}}'.encode())
+    asked = request("embeddings", input="a", encoding_format=encoding)
+    with pytest.raises(UpstreamProtocolError, match="with a NaN or infinity"):
+        render_vectors(asked, read)
 
 
 def vectors(asked: Request, *rows: list[float], prompt: int | None = 7) -> Any:

@@ -92,6 +92,14 @@ def test_usage_is_a_chunk_of_its_own_before_the_end_where_it_was_asked_for() -> 
     )
 
 
+def test_chunks_are_all_as_old_as_the_upstream_says_first() -> None:
+    chunks = writer()
+    sent = chunks.encode([Started(0, 1_600_000_000), TextDelta(0, "a")])
+    sent += chunks.encode([Started(1, 1_600_000_009)]) + chunks.text(0, "b")
+    told = [orjson.loads(each)["created"] for each in whatwg_payloads(sent)]
+    assert told == [1_600_000_000] * 4
+
+
 def test_every_choice_begins_with_its_role_once() -> None:
     told = said(writer(), [TextDelta(1, "b")], [Started(0)], [TextDelta(1, "b")])
     role = {"role": "assistant", "content": ""}

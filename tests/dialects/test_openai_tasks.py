@@ -258,6 +258,12 @@ def test_text_completion() -> None:
     )
 
 
+@pytest.mark.parametrize(("prompts", "n"), [(128, 1), (1, 128), (2, 64)])
+def test_as_many_answers_as_one_prompt_may_have(prompts: int, n: int) -> None:
+    read = task("text_completion", {"model": "m", "prompt": ["a"] * prompts, "n": n})
+    assert read == TextCompletion(("a",) * prompts, n=n)
+
+
 def test_no_prompt_is_the_empty_one() -> None:
     read = task("text_completion", {"model": "m", "prompt": None})
     assert read == TextCompletion(("",))
@@ -304,11 +310,9 @@ NO_IMAGE = [
         ({"think": 3}, "think"),
         ({"top_k": "7"}, "top_k"),
         ({"min_p": True}, "min_p"),
-        ({"stop": [1]}, "stop"),
         ({"logprobs": 3}, "logprobs"),
         ({"top_logprobs": 3}, "top_logprobs"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
-        ({"n": 129}, "n"),
     ],
 )
 def test_chat_that_cannot_be_said_names_its_field(
@@ -327,6 +331,8 @@ def test_chat_that_cannot_be_said_names_its_field(
         ({"logit_bias": {"1": 5}}, "logit_bias"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"suffix": 1}, "suffix"),
+        ({"prompt": ["a"] * 129}, "prompt"),
+        ({"prompt": ["a"] * 2, "n": 65}, "prompt"),
         ({"prompt_embeds": "xx"}, "prompt_embeds"),
     ],
 )

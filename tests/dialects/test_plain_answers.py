@@ -61,7 +61,7 @@ def test_model_and_object_are_put_right_and_nothing_else(
     [
         (b"", "the upstream sent an answer that is not JSON"),
         (b"<html>", "the upstream sent an answer that is not JSON"),
-        (b'{"choices":[NaN]}', "the upstream sent an answer that is not JSON"),
+        (b'{"choices":[nan]}', "the upstream sent an answer that is not JSON"),
         (b"[]", "the upstream sent an answer that is no object"),
         (b"{}", "the upstream sent an answer without choices"),
         (b'{"choices":{}}', "the upstream sent an answer without choices"),
@@ -152,6 +152,16 @@ def test_every_choice_ends_with_its_own_reason() -> None:
 )
 def test_usage_is_read_leniently(told: dict[str, Any], usage: Usage) -> None:
     assert _events(usage=told) == (UsageReported(usage),)
+
+
+def test_timings_of_llama_cpp_count_where_no_usage_is_told() -> None:
+    timings = {"prompt_n": 3, "cache_n": 4, "predicted_n": 2, "predicted_ms": 1.5}
+    assert _events(timings=timings) == (UsageReported(Usage(7, 2, 4)),)
+    assert _events(timings=timings, usage={"prompt_tokens": 9}) == (
+        UsageReported(Usage(9)),
+    )
+    assert _events(timings={"predicted_ms": 1.5}) == ()
+    assert _events(timings=[3]) == ()
 
 
 @pytest.mark.parametrize("told", [None, {}, [], "7", 7])

@@ -38,7 +38,7 @@ def _with(**fields: Any) -> dict[str, Any]:
         HI,
         _with(messages=EVERY_ROLE),
         _with(temperature=0, top_p=0, n=1, max_tokens=1, max_completion_tokens=1),
-        _with(temperature=2, top_p=1, n=999, max_tokens=10**9),
+        _with(temperature=2, top_p=1, n=128, max_tokens=10**8, stop=["x"] * 128),
         _with(temperature=1.5, top_p=0.5),
         _with(stream=True, stream_options={"include_usage": True}),
         _with(stream=True, stream_options={}),
@@ -119,18 +119,39 @@ def test_model_that_is_not_named_is_empty(body: dict[str, Any]) -> None:
             "temperature is true; accepted: a number from 0 to 2",
         ),
         ({"top_p": 1.01}, "top_p", "top_p is 1.01; accepted: a number from 0 to 1"),
-        ({"n": 0}, "n", "n is 0; accepted: an integer of at least 1"),
-        ({"n": 1.0}, "n", "n is 1.0; accepted: an integer of at least 1"),
-        ({"n": True}, "n", "n is true; accepted: an integer of at least 1"),
+        ({"n": 0}, "n", "n is 0; accepted: an integer from 1 to 128"),
+        ({"n": 129}, "n", "n is 129; accepted: an integer from 1 to 128"),
+        ({"n": 1.0}, "n", "n is 1.0; accepted: an integer from 1 to 128"),
+        ({"n": True}, "n", "n is true; accepted: an integer from 1 to 128"),
         (
             {"max_tokens": 0},
             "max_tokens",
-            "max_tokens is 0; accepted: an integer of at least 1",
+            "max_tokens is 0; accepted: an integer from 1 to 100000000",
+        ),
+        (
+            {"max_tokens": 10**9},
+            "max_tokens",
+            "max_tokens is 1000000000; accepted: an integer from 1 to 100000000",
+        ),
+        (
+            {"stop": [1]},
+            "stop",
+            "stop is an array; accepted: a string, or an array of at most 128 strings",
+        ),
+        (
+            {"stop": 1},
+            "stop",
+            "stop is 1; accepted: a string, or an array of at most 128 strings",
+        ),
+        (
+            {"stop": ["x"] * 129},
+            "stop",
+            "stop is an array; accepted: a string, or an array of at most 128 strings",
         ),
         (
             {"max_completion_tokens": -5},
             "max_completion_tokens",
-            "max_completion_tokens is -5; accepted: an integer of at least 1",
+            "max_completion_tokens is -5; accepted: an integer from 1 to 100000000",
         ),
         (
             {"stream": "true"},
@@ -172,6 +193,15 @@ def test_field_that_does_not_fit_is_named(
 def test_field_that_would_redirect_the_request_is_refused(name: str) -> None:
     error = refusal("chat", _with(**{name: None}))
     assert (error.code, error.param) == ("unsupported_parameter", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["kv_transfer_params", "ec_transfer_params", "bootstrap_host"]
+)
+def test_field_that_would_name_a_host_to_the_model_server_is_refused(name: str) -> None:
+    error = refusal("chat", _with(**{name: {"remote_host": "169.254.169.254"}}))
+    assert (error.code, error.param) == ("unsupported_parameter", name)
+    assert read("chat", _with(**{name: None})).model == "m"
 
 
 ROLES = "assistant, developer, function, system, tool, user"

@@ -213,6 +213,37 @@ def test_body_without_a_text_gets_ours(status: int, message: str, body: bytes) -
     assert _read(status, body).message == message
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"CUDA out of memory", "CUDA out of memory"),
+        (b" upstream\r\n request timeout\n", "upstream request timeout"),
+        (b"see http://10.0.0.1/x", "see [address]"),
+        (b"x" * 60_000, "x" * 2000),
+        (b'{"error":"\\ud800!"}', "\ufffd!"),
+    ],
+)
+def test_plain_words_are_kept(body: bytes, message: str) -> None:
+    error = _read(500, body)
+    assert (type(error), error.message) == (UpstreamError, message)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"  <!DOCTYPE html>",
+        b"Internal Server Error",
+        b"Bad Gateway\n",
+        b'{"error":{"message":"cut',
+        b"Traceback (most recent call last):\n  File",
+        b"\x1f\x8b\x08\x00",
+    ],
+)
+def test_what_is_no_words_is_not_shown(body: bytes) -> None:
+    told = "the upstream failed with status 500, without a word"
+    assert _read(500, body).message == told
+
+
 def test_refusal_keeps_code_and_param_where_they_are_text() -> None:
     told = {
         "message": "too long",

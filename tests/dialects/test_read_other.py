@@ -16,6 +16,9 @@ from tests.dialects.requests import read, refusal
         {"prompt": ["a", "b", ""]},
         {"prompt": [1, 2]},
         {"prompt": [[1], [2, 3]]},
+        {"prompt": [1] * 2049, "n": 128},
+        {"prompt": ["a"] * 2048},
+        {"prompt": ["a"] * 16, "n": 128, "best_of": 128},
         {"prompt_embeds": "x"},
         {"prompt": "p", "max_tokens": 0, "echo": True, "logprobs": 5, "suffix": "s"},
         {"prompt": "p", "stream": True, "stream_options": {"include_usage": True}},
@@ -84,7 +87,25 @@ def test_prompt_of_each_form_is_taken(fields: dict[str, Any]) -> None:
             {"prompt": "p", "max_tokens": -1},
             "invalid_value",
             "max_tokens",
-            "max_tokens is -1; accepted: an integer of at least 0",
+            "max_tokens is -1; accepted: an integer from 0 to 100000000",
+        ),
+        (
+            {"prompt": "p", "best_of": 10**6},
+            "invalid_value",
+            "best_of",
+            "best_of is 1000000; accepted: an integer from 0 to 128",
+        ),
+        (
+            {"prompt": ["a"] * 2049},
+            "invalid_value",
+            "prompt",
+            "prompt has 2049 items; accepted: at most 2048 answers",
+        ),
+        (
+            {"prompt": [[1]] * 17, "n": 128},
+            "invalid_value",
+            "prompt",
+            "prompt has 17 items, each 128 times; accepted: at most 2048 answers",
         ),
         (
             {"prompt": "p", "stream_options": {}},
@@ -124,6 +145,18 @@ def test_input_of_each_form_is_taken(fields: dict[str, Any]) -> None:
     [
         ({}, "missing_required_parameter", "input", "input is missing"),
         ({"input": None}, "missing_required_parameter", "input", "input is missing"),
+        (
+            {"input": None, "messages": None},
+            "missing_required_parameter",
+            "input",
+            "input is missing",
+        ),
+        (
+            {"messages": ["hi"]},
+            "invalid_value",
+            "messages[0]",
+            "messages[0] is the string 'hi'; accepted: an object",
+        ),
         (
             {"input": ""},
             "invalid_value",

@@ -1,7 +1,9 @@
 """Which bytes leave for which bytes that came: a frame is written anew only for a reason."""
 
+import orjson
 import pytest
 
+from llmwrap.canonical.events import Usage
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.openai.stream import StreamEncoder
 from llmwrap.errors import RateLimited, UpstreamDisconnected, UpstreamTimeout
@@ -159,6 +161,66 @@ def test_event_named_error_is_an_error_whatever_it_holds() -> None:
     assert told.sent == FRAME
     assert told.failure
     assert told.failure[1:] == (502, "upstream_error", "boom")
+
+
+USAGE = b'"usage":{"prompt_tokens":1,"completion_tokens":2}'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"data: {" + USAGE + b"}\n\n",
+        b'data: {"choices":null,' + USAGE + b"}\n\n",
+        b"{" + USAGE + b"}\n",
+        b"event: usage\ndata: {" + USAGE + b"}\n\n",
+    ],
+)
+def test_event_of_usage_alone_is_a_chunk_without_choices(event: bytes) -> None:
+    pieces = [FRAME + event + b"data: [DONE]\n\n"]
+    told = run_stream(WITH_USAGE, pieces)
+    assert told.failure is None
+    assert told.usage == Usage(1, 2)
+    sent = told.sent.removeprefix(FRAME).removesuffix(b"\n\ndata: [DONE]\n\n")
+    assert orjson.loads(sent.removeprefix(b"data: ")) == {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+    }
+    assert run_stream(NO_USE, pieces).sent == FRAME + b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize("event", [b"{}", b'{"usage":null}', b'{"choices":null}'])
+def test_event_that_says_nothing_is_a_protocol_error(event: bytes) -> None:
+    failure = run_stream(NO_USE, [b"data: " + event + b"\n\n"]).failure
+    assert failure
+    assert failure[3] == "the upstream sent an event without choices"
+
+
+def test_timings_of_llama_cpp_count_at_the_end() -> None:
+    last = FRAME.replace(b'"finish_reason":null', b'"finish_reason":"stop"')
+    timings = b'"timings":{"prompt_n":3,"cache_n":4,"predicted_n":2},"created"'
+    last = last.replace(b'"created"', timings)
+    told = run_stream(NO_USE, [last + b"data: [DONE]\n\n"])
+    assert told.usage == Usage(7, 2, 4)
+    assert told.sent == last + b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"error":{"message":"boom"}}\n', b'{"error":"boom"}\n\n']
+)
+def test_bare_line_with_an_error_is_a_failure(line: bytes) -> None:
+    last = FRAME.replace(b'"finish_reason":null', b'"finish_reason":"stop"')
+    told = run_stream(NO_USE, [last, line, b"data: [DONE]\n\n"])
+    assert told.sent == last
+    assert told.failure
+    assert told.failure[1:] == (502, "upstream_error", "boom")
+
+
+def test_bare_line_leaves_as_an_event() -> None:
+    assert _sent(DELTA + b"\n" + FRAME + DELTA + b"\n") == FRAME * 3
 
 
 def test_nothing_follows_done() -> None:

@@ -163,6 +163,15 @@ def test_misframed_answer_of_one_is_given_by_the_other(pair: Pair, name: str) ->
     assert pair.asked == (1, 1)
 
 
+@pytest.mark.parametrize("said", ["identity", "Identity", "IDENTITY", ""])
+def test_answer_that_says_it_is_not_encoded_is_taken(alone: Pair, said: str) -> None:
+    """Names of codings have no case (RFC 9110, section 8.4.1)."""
+    encoding = ("Content-Encoding", said)
+    alone.first.fake.chat(answer(BODY, LENGTH, encoding))
+    got = alone.gateway.post(NEW, alone.body())
+    assert got.json()["choices"][0]["message"]["content"] == "Hello"
+
+
 CHUNKED = ("Transfer-Encoding", "chunked")
 DOUBTFUL = {
     "length_and_chunks": answer(

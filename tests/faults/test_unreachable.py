@@ -42,6 +42,10 @@ def secure(authority: Path) -> Iterator[Mapping[str, TlsServer]]:
         }
         old = tls_server(authority / "old_tls.pem", OLD_TLS)
         servers["old_tls"] = stack.enter_context(old)
+        for name in ("guarded_1", "guarded_2"):
+            certificates = (authority / "good.pem", authority / "authority.pem")
+            guarded = tls_server(certificates[0], clients=certificates[1])
+            servers[name] = stack.enter_context(guarded)
         yield servers
 
 
@@ -63,6 +67,8 @@ def gateway(
         pools = [pool_of(name, url) for name, url in urls.items()]
         pools += [pool_of(f"{name}-spared", urls[name], good.url) for name in BAD]
         pools.append(pool_of("dead", refusing, good.url))
+        guarded = (secure["guarded_1"].url, secure["guarded_2"].url)
+        pools.append(pool_of("guarded", *guarded))
         pools.append(pool_of("by_name", at_localhost(good.url)))
         pools.append(pool_of("by_secure_name", at_localhost(urls["named"])))
         pools.append(pool_of("by_wrong_name", at_localhost(urls["good"])))
@@ -125,6 +131,19 @@ def test_old_tls_fails_for_its_version(
 ) -> None:
     gateway.post(NEW, body_of("old_tls"))
     assert "UNSUPPORTED_PROTOCOL" in secure["old_tls"].failures
+
+
+@pytest.mark.parametrize("server", ["relay"], indirect=True)
+def test_upstream_that_wants_a_certificate_is_not_reached(
+    gateway: Gateway, secure: Mapping[str, TlsServer]
+) -> None:
+    """In TLS 1.3 a client hears of it after its handshake: when it has sent the request."""
+    for _ in range(3):
+        error = refusal(gateway.post(NEW, body_of("guarded")), 502)
+        assert error["code"] == "upstream_unreachable"
+    for name in ("guarded_1", "guarded_2"):
+        assert secure[name].answered == []
+        assert secure[name].failures[0] == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
 
 
 @pytest.mark.parametrize("wanted", [False, True])

@@ -113,10 +113,13 @@ class TlsServer:
 
 
 @contextmanager
-def tls_server(certificate: Path, newest: int | None = None) -> Iterator[TlsServer]:
+def tls_server(
+    certificate: Path, newest: int | None = None, clients: Path | None = None
+) -> Iterator[TlsServer]:
     """A server that answers every request well, if TLS gets that far.
 
-    It speaks TLS 1.2 and newer, or what is up to `newest`.
+    It speaks TLS 1.2 and newer, or what is up to `newest`. With `clients` it serves those whom
+    that authority vouches for.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -139,6 +142,9 @@ def tls_server(certificate: Path, newest: int | None = None) -> Iterator[TlsServ
             seen.failures.append(getattr(error, "reason", None) or repr(error))
 
     context = _context(certificate, newest)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
     with Server(("127.0.0.1", 0), Handler) as server:
         seen = TlsServer(f"https://127.0.0.1:{server.server_port}")
         server.socket = context.wrap_socket(

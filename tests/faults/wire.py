@@ -22,7 +22,11 @@ def request_bytes(
 ) -> bytes:
     """`POST route` with `body` (by default the least that it takes); underscores are hyphens."""
     data = json.dumps(body_for(route) if body is None else body).encode()
-    lines = [f"POST {route} HTTP/1.1", "Host: gateway", f"Content-Length: {len(data)}"]
+    lines = [
+        f"POST {route} HTTP/1.1",
+        "Host: localhost",
+        f"Content-Length: {len(data)}",
+    ]
     lines += [f"{name.replace('_', '-')}: {told}" for name, told in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + data
 

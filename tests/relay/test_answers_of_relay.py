@@ -47,6 +47,32 @@ def test_stream_has_the_headers_of_a_stream() -> None:
     assert bench.exchange.first_byte == START
 
 
+def test_what_is_delivered_is_counted_by_its_pieces() -> None:
+    bench = Bench()
+    bench.begin()
+    bench.feed(ROLE)
+    assert bench.exchange.delivered == 0
+    bench.feed(TEXT)
+    bench.feed(TEXT)
+    bench.feed(TEXT + TEXT[:30])
+    assert bench.exchange.delivered == 3
+    bench.feed(TEXT[30:] + chunk({"reasoning_content": "so"}) + chunk({"content": ""}))
+    assert bench.exchange.delivered == 5
+    function = {"name": "f", "arguments": "word" * 100}
+    bench.feed(chunk({"tool_calls": [{"index": 0, "id": "c", "function": function}]}))
+    assert bench.exchange.delivered == 105
+    bench.feed(STOP + DONE)
+    assert bench.exchange.delivered == 105
+
+
+def test_a_plain_answer_is_counted_by_its_length() -> None:
+    bench = Bench(stream=False)
+    bench.begin(200, JSON)
+    bench.feed(WHOLE.replace(b"Hi", b"word" * 100))
+    bench.eof()
+    assert bench.exchange.delivered == 100
+
+
 def test_plain_answer_has_its_length() -> None:
     bench = Bench(stream=False)
     bench.begin(200, JSON)

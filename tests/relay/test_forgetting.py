@@ -42,9 +42,12 @@ def holds_the_prompt(holder: object) -> bool:
     found: list[Any] = [holder]
     while found:
         each = found.pop()
-        if id(each) in seen or isinstance(each, type | ModuleType | FunctionType):
+        if id(each) in seen or isinstance(each, type | ModuleType):
             continue
         seen.add(id(each))
+        if isinstance(each, FunctionType):
+            found += each.__closure__ or ()
+            continue
         if isinstance(each, str | bytes) and len(each) >= LONG:
             return True
         found += gc.get_referents(each)

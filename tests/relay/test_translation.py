@@ -76,7 +76,7 @@ def test_plain_answer_is_written_in_the_clients_dialect() -> None:
     )
     told = orjson.loads(finished(bench.answered(JSON, answer)))
     assert told["id"] == "chatcmpl-abc"
-    assert (told["created"], told["model"]) == (1_700_000_000, "asked")
+    assert (told["created"], told["model"]) == (1_767_323_045, "asked")
     assert told["choices"][0]["message"]["content"] == "Hi"
     assert told["choices"][0]["finish_reason"] == "stop"
     assert told["usage"]["total_tokens"] == 7
@@ -129,6 +129,21 @@ def test_ollama_client_is_streamed_to_from_an_openai_upstream() -> None:
 
 
 SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize("think_tags", [False, True])
+def test_what_is_delivered_is_counted_by_its_pieces(think_tags: bool) -> None:
+    bench = to_openai(CHAT, think_tags=think_tags)
+    bench.start()
+    bench.opened(SSE)
+    bench.feed(chunk(ROLE))
+    if think_tags:
+        bench.feed(chunk({"content": "<think>"}))
+    assert bench.exchange.delivered == 0
+    for _ in range(3):
+        bench.feed(chunk({"content": "a"}))
+    bench.feed(chunk({"content": "a"}) * 2)
+    assert bench.exchange.delivered == 5
 
 
 def test_times_of_a_plain_answer_are_those_of_its_way() -> None:

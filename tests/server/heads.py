@@ -168,6 +168,30 @@ def other_protocols() -> Iterator[Case]:
     yield seen("h2c settings", request(*lines, b"Upgrade: h2c", LENGTH, body=BODY))
 
 
+def upgrades_with_bodies() -> Iterator[Case]:
+    """Where a body ends must not depend on who heeds the upgrade."""
+    upgrade = [HOST, b"Connection: Upgrade", b"Upgrade: h2c"]
+    behind = get(PATH + b"/behind")
+    framed = {
+        "declared": ([LENGTH], BODY),
+        "empty": ([b"Content-Length: 0"], b""),
+        "chunked": ([CHUNKED], CHUNKS),
+        "with a trailer": ([CHUNKED], CHUNKS[:-2] + b"X: y\r\n\r\n"),
+        "cut": ([LENGTH], BODY[:5]),
+        "of bad chunks": ([CHUNKED], b"zz\r\n"),
+        "of half a chunk": ([CHUNKED], b"d\r\n" + BODY + b"x"),
+    }
+    for name, (lines, body) in framed.items():
+        yield seen(name, request(*upgrade, *lines, body=body))
+        yield seen(f"{name}, one behind", request(*upgrade, *lines, body=body + behind))
+    for lines in ([LENGTH, LENGTH], [LENGTH, CHUNKED], [CHUNKED, CHUNKED]):
+        yield case(f"{lines!r}", request(*upgrade, *lines, body=CHUNKS + HIDDEN))
+    trailer = b"0\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    yield seen("in a trailer", request(HOST, CHUNKED, body=trailer))
+    again = CHUNKS[:-2] + trailer[3:]
+    yield seen("and in a trailer", request(*upgrade, CHUNKED, body=again))
+
+
 def sizes() -> Iterator[Case]:
     for length in (4_000, 8_000, 9_000, 70_000):
         yield seen(f"target of {length}", get(PATH + b"/" + b"a" * length))
@@ -254,6 +278,7 @@ HEADS: Sequence[Family] = (
     request_lines,
     versions,
     other_protocols,
+    upgrades_with_bodies,
     sizes,
     pipelines,
     methods,

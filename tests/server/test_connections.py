@@ -125,15 +125,6 @@ def test_head_has_the_headers_of_get_and_no_body(
     assert second.status == 400
 
 
-def test_upgrade_is_declined_and_the_connection_not_kept(server: Running) -> None:
-    """What a client sends behind it may be of the other protocol."""
-    lines = b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    data = get(b"/health").replace(b"\r\n\r\n", lines)
-    (answer,) = answers_in(exchange(server.gateway, data + get(b"/health")))
-    assert answer.status == 200
-    assert answer.headers["connection"] == "close"
-
-
 @contextmanager
 def on_a_socket_file(upstream: FakeUpstream, home: Path) -> Iterator[Path]:
     """The path of a server's socket, bound as the configuration says."""

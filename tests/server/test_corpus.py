@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,9 @@ TAIL = get(b"/tail").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 """The next request on the connection, twice: an open trailer takes the first for its own."""
 
 SMUGGLED = "/smuggled"
+
+REFUSALS = {"invalid_request", "request_timeout"}
+"""Codes of what is refused before the application sees it."""
 
 NGINX_IN_A_HURRY = {
     "client_header_timeout 10s;": "client_header_timeout 1s;",
@@ -49,6 +53,12 @@ class Heard:
             for answer in self.answers
             if "x-content-type-options" in answer.headers
         ]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all answers, those that the application never saw included."""
+        finals = [answer for answer in self.answers if answer.status >= 200]
+        return [answer.headers["x-request-id"] for answer in finals]
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +96,11 @@ def hear(gateway: Gateway, family: Family) -> list[Heard]:
         return list(pool.map(send, family()))
 
 
-def logged(server: Running, start: int) -> dict[str, str]:
-    """Request id -> path of what the application saw since the log was `start` long."""
+def logged(server: Running, start: int) -> dict[str, dict[str, Any]]:
+    """Request id -> access line of what was answered since the log was `start` long."""
     lines = server.gateway.log()[start:].splitlines()
     events = [json.loads(line) for line in lines if '"event":"request"' in line]
-    return {event["request_id"]: event["path"] for event in events}
+    return {event["request_id"]: event for event in events}
 
 
 def check(server: Running, gateway: Gateway, heard: list[Heard], start: int) -> None:
@@ -98,10 +108,17 @@ def check(server: Running, gateway: Gateway, heard: list[Heard], start: int) -> 
     for each in heard:
         for answer in each.answers:
             check_answer(each.case, answer)
-    answered = sorted(seen for each in heard for seen in each.seen)
-    eventually(lambda: sorted(logged(server, start)) == answered, timeout_s=3)
-    assert SMUGGLED not in logged(server, start).values()
+    seen = {made for each in heard for made in each.seen}
+    eventually(lambda: seen <= logged(server, start).keys(), timeout_s=3)
+    lines = logged(server, start)
+    assert {line["error"] for line in without(lines, seen)} <= REFUSALS
+    assert SMUGGLED not in {lines[made]["path"] for made in seen}
     assert gateway.get("/health").json() == {"status": "ok"}
+
+
+def without(lines: dict[str, dict[str, Any]], ids: set[str]) -> list[dict[str, Any]]:
+    """The lines of what the application did not answer."""
+    return [line for made, line in lines.items() if made not in ids]
 
 
 def check_answer(case: Case, answer: Answer) -> None:
@@ -119,6 +136,8 @@ def test_worker_answers_or_closes(server: Running, family: Family) -> None:
     worker, start = server.worker, len(server.gateway.log())
     heard = hear(server.gateway, family)
     check(server, server.gateway, heard, start)
+    answered = sorted(made for each in heard for made in each.ids)
+    eventually(lambda: sorted(logged(server, start)) == answered, timeout_s=3)
     assert [each for each in heard if each.case.refused and each.seen] == []
     assert server.worker == worker
 

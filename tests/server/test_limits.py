@@ -13,7 +13,7 @@ from tests.server import nginx
 from tests.server.cases import HOST, request
 from tests.server.running import Running, running
 from tests.server.stage import CHAT, CHAT_START, body_of, held, posted, settings_for
-from tests.server.wire import answers_in, exchange
+from tests.server.wire import answers_in, exchange, read_to_end
 
 LIMIT = 20_000
 BUFFER = 30_000
@@ -81,6 +81,46 @@ def test_more_bodies_than_may_be_kept_are_503(
     assert refused.headers["Retry-After"] == "1"
     assert refused.headers["Connection"] == "close"
     assert server.gateway.post(CHAT, body).status_code == 200
+
+
+def test_bodies_of_streams_that_have_begun_count_no_more(
+    server: Running, upstream: FakeUpstream
+) -> None:
+    """Nobody can need them again: the answer comes from the upstream that has begun it."""
+    gate = threading.Event()
+    upstream.chat(held(gate))
+    body = body_of("a" * 16_000, stream=True)
+    with server.gateway.raw() as first, server.gateway.raw() as second:
+        for sock in (first, second):
+            sock.sendall(posted(body, b"Connection: close"))
+            begun = sock.recv(65_536)
+            assert begun.startswith(b"HTTP/1.1 200 "), begun
+        gate.set()
+        for sock in (first, second):
+            read_to_end(sock)
+    upstream.chat(chat_answer("Hello"))
+    assert server.gateway.post(CHAT, body_of("a" * 16_000)).status_code == 200
+
+
+def test_bodies_of_streams_that_others_may_go_on_with_count_to_the_end(
+    upstream: FakeUpstream,
+) -> None:
+    gate = threading.Event()
+    upstream.chat(held(gate))
+    settings = settings_for(
+        upstream.url, max_body_bytes=LIMIT, max_buffered_bytes=BUFFER
+    )
+    settings["pools"][0]["rescue"] = "continue"
+    body = body_of("a" * 16_000, stream=True)
+    with running(settings) as server:
+        with server.gateway.raw() as first:
+            first.sendall(posted(body, b"Connection: close"))
+            assert first.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            refused = server.gateway.post(CHAT, body)
+            gate.set()
+            read_to_end(first)
+        assert refusal(refused, 503)["code"] == "overloaded"
+        assert server.gateway.post(CHAT, body).status_code == 200
 
 
 def test_more_requests_than_may_be_in_progress_are_503(upstream: FakeUpstream) -> None:

@@ -1,6 +1,7 @@
 """The shipped nginx configuration before a gateway: headers, errors, streams as they come."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 
@@ -71,6 +72,21 @@ def test_chunked_body_over_the_limit_is_413(server: Running) -> None:
         data = request(HOST, b"Transfer-Encoding: chunked", body=body)
         (answer,) = answers_in(exchange(front, data))
     assert checked(answer, 413)["code"] == "request_too_large"
+
+
+def test_refused_request_is_logged_as_it_came(server: Running) -> None:
+    with nginx.before(server.gateway, {LIMIT: "client_max_body_size 1000;"}) as front:
+        assert front.post("/v1/chat/completions", b" " * 2000).status_code == 413
+        eventually(lambda: '"POST /v1/chat/completions" 413 ' in front.log())
+
+
+def test_short_form_in_the_readme_says_what_the_file_says() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in readme.splitlines() if "proxy_pass" in line)
+    directives = re.findall(r"proxy_(?!pass)\w+ [^;]+;", line)
+    shipped = nginx.SHIPPED.read_text(encoding="utf-8")
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in directives
+    assert [each for each in directives if f"    {each}" not in shipped] == []
 
 
 def test_gateway_that_does_not_run_is_a_502_to_try_again(

@@ -21,6 +21,7 @@ BASE = f"{ADDRESS}, query or fragment"
 BIND = "host:port (port 1-65535) or unix:/path"
 RATES = 'rates such as "100/minute" or "5/second; 100/hour"'
 STORE = '"memory://" or "redis://HOST:PORT/NUMBER"'
+ORIGINS = 'a list of "*" or patterns such as "https://chat.example", without a path'
 NAME = "a name of letters, digits, dots, dashes and underscores"
 
 
@@ -55,6 +56,16 @@ NAME = "a name of letters, digits, dots, dashes and underscores"
         ("auth.oidc.keycloak_base_url", '"http://kc/?x=1"', BASE),
         ("limits.default", '"often"', RATES),
         ("limits.storage_url", '"redis:"', STORE),
+        ("limits.storage_url", '"redis://h:notaport/0"', STORE),
+        ("limits.storage_url", '"rediss://h:notaport/0"', STORE),
+        ("limits.storage_url", '"redis://h:65536/0"', STORE),
+        ("limits.storage_url", '"redis://h:0/0"', STORE),
+        ("limits.storage_url", '"redis:///0"', STORE),
+        ("limits.storage_url", '"redis://h/first"', STORE),
+        ("limits.storage_url", '"redis+unix://"', STORE),
+        ("limits.storage_url", '"redis+cluster://x"', STORE),
+        ("limits.storage_url", '"redis+cluster://h:1,h"', STORE),
+        ("limits.storage_url", '"redis+sentinel://h:1/name"', STORE),
         ("limits.concurrent_requests", "-1", WHOLE.format(0)),
         ("limits.tokens_per_minute", "-1", WHOLE.format(0)),
         ("limits.groups.guest", "20", RATES),
@@ -89,6 +100,14 @@ NAME = "a name of letters, digits, dots, dashes and underscores"
         ("services.v1.default_temperature", '"0.7"', 'a number from 0 to 2, or "none"'),
         ("services.v1.default_top_p", "1.5", 'a number from 0 to 1, or "none"'),
         ("services.v1.responses", '"both"', '"auto", "simple" or "openai"'),
+        ("services.v1.allowed_origins", '["localhost"]', ORIGINS),
+        ("services.v1.allowed_origins", '["https://x.example/"]', ORIGINS),
+        (
+            "services.v1.allowed_origins",
+            '["https://x.example", "https://y/z"]',
+            ORIGINS,
+        ),
+        ("services.v1.allowed_origins", '"*"', ORIGINS),
     ],
 )
 def test_a_value_of_a_section_is_strict(problems, path, value, accepted):
@@ -142,6 +161,12 @@ def test_a_time_is_finite(problems, value):
             "pools[0].inject_defaults",
             "true or false",
         ),
+        (
+            'kind = "chat"',
+            'kind = "chat"\nfill_in_middle = "x"',
+            "pools[0].fill_in_middle",
+            "a text with {prefix} and {suffix} in it",
+        ),
         ('"http://h/v1"', '""', "pools[0].upstreams[0].url", BASE),
         ('"http://h/v1"', '"http:///v1"', "pools[0].upstreams[0].url", BASE),
         ('"http://h/v1"', '"http://h:x/v1"', "pools[0].upstreams[0].url", BASE),
@@ -180,7 +205,8 @@ def test_a_value_of_a_pool_is_strict(problems, old, new, path, accepted):
     [
         ("username", "'a:b'", "a printable name without a colon"),
         ("username", "''", "a printable name without a colon"),
-        ("email", "1", "a string"),
+        ("email", "1", "an address such as ann@example.com"),
+        ("email", "'nomail'", "an address such as ann@example.com"),
         ("groups", "'user'", STRINGS),
     ],
 )
@@ -217,3 +243,66 @@ def test_good_values_at_the_edges_are_accepted(load):
     assert settings.timeouts.connect_s == 0.5
     assert settings.services["v1"].default_temperature == 0
     assert settings.services["v1"].upstream_error_status == 599
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@127.0.0.1:notaport/x",
+        "postgresql://u@h:0/x",
+        "postgresql://u@h:65536/x",
+        "postgresql+other://h/x",
+        "sqlite+foo:///x.db",
+        "sqlite://x.db",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file:x",
+        "mysql://h/x",
+    ],
+)
+def test_an_address_that_names_no_database_is_refused(problems, url):
+    assert problems(f"database.url = '{url}'") == (
+        "database.url: the given value (config.toml) is not accepted; give "
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///x.db",
+        "sqlite:////srv/x.db",
+        "postgresql://h",
+        "postgresql:///x",
+        "postgresql://u:a/b#c?d:e@h:5432/x?sslmode=disable",
+        "postgresql+psycopg://u@[::1]:5432/x",
+        "postgresql://h/x?host=h1:5432&host=h2:5432",
+    ],
+)
+def test_every_form_of_a_database_is_accepted(load, url):
+    assert load(f"database.url = '{url}'").settings.database.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://:secret@h:6379/0",
+        "rediss://u:secret@h:6380/15?ssl_cert_reqs=none",
+        "redis+unix:///run/redis.sock",
+        "redis+cluster://:secret@h1:7000,h2:7001",
+    ],
+)
+def test_every_form_of_a_store_is_accepted(load, url):
+    settings = load(f"limits.storage_url = '{url}'").settings
+
+    assert settings.limits.storage_url == url
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "https://*.example:8443", "chrome-extension://abc", "http://[::1]"]
+)
+def test_every_form_of_an_origin_is_accepted(load, pattern):
+    services = load(f"services.api.allowed_origins = ['{pattern}']").settings.services
+
+    assert services["api"].allowed_origins == (pattern,)

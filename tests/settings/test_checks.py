@@ -25,6 +25,7 @@ def test_names_are_unique(problems):
         + user("alice", "a@example.com")
         + user("alice")
         + user("bob", "A@Example.com")
+        + user("Bob")
     )
 
     assert found == (
@@ -32,6 +33,7 @@ def test_names_are_unique(problems):
         'pools[1].upstreams[0].name: "u" is also pools[0].upstreams[0].name; names are '
         "unique",
         'users[1].username: "alice" is also users[0].username; names are unique',
+        'users[3].username: "Bob" is also users[2].username; names are unique',
         'users[2].email: "A@Example.com" is also users[0].email; names are unique',
     )
 
@@ -62,9 +64,11 @@ OPEN = "[server]\nbind = '0.0.0.0:8000'\n"
 
 def test_an_open_bind_without_any_credential_is_refused(problems):
     assert problems(OPEN) == (
-        'auth.mode: "auto" finds no credential, and server.bind = "0.0.0.0:8000" is open '
-        "to other machines; add one of [[users]] with the hash that `llmwrap user "
-        'hash-password` prints, set auth.api_key, or write auth.mode = "off"',
+        'auth.mode: "auto" finds no credential in the configuration, and server.bind = '
+        '"0.0.0.0:8000" is open to other machines; set auth.mode = "required" (users and '
+        "keys may be in the database), add one of [[users]] with the hash that `llmwrap "
+        'user hash-password` prints, set auth.api_key, or write auth.mode = "off" for a '
+        "gateway without guard",
     )
 
 

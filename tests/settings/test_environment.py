@@ -170,7 +170,7 @@ def test_an_empty_variable_counts_as_unset(load, tmp_path):
         (
             {"LLMWRAP__POOLS__0__NAME": "p"},
             "pools: the given value (LLMWRAP__POOLS__0__NAME) is not accepted; give a "
-            "list of tables",
+            "list of tables, each under [[pools]]",
         ),
         (
             {"LLMWRAP__SERVER__BIND__PORT": "1"},
@@ -189,12 +189,13 @@ def test_an_empty_variable_counts_as_unset(load, tmp_path):
         ),
         (
             {"OLLAMA_URL": "http://[h"},
-            'pools[0].upstreams[0].url: "http://[h/v1" (OLLAMA_URL) is not accepted; '
+            'pools[0].upstreams[0].url: "http://[h" (OLLAMA_URL) is not accepted; '
             "give an http:// or https:// address without credentials, query or fragment",
         ),
         (
             {"LLMWRAP_DISCOVERED": "{"},
-            "pools: the given value (discovery) is not accepted; give a list of tables",
+            "pools: the given value (discovery) is not accepted; give a list of tables, "
+            "each under [[pools]]",
         ),
     ],
 )
@@ -205,22 +206,30 @@ def test_a_bad_variable_is_named_with_the_path_it_sets(problems, environ, line):
 @pytest.mark.parametrize(
     ("text", "url"),
     [
-        ("http://localhost:11434", "http://localhost:11434/v1"),
-        ("http://localhost:11434/", "http://localhost:11434/v1"),
-        ("http://localhost:11434/api/chat", "http://localhost:11434/v1"),
-        ("http://localhost:11434/api", "http://localhost:11434/v1"),
-        ("https://api/ollama/api/generate", "https://api/ollama/v1"),
-        ("https://api.example", "https://api.example/v1"),
+        ("http://localhost:11434", "http://localhost:11434"),
+        ("http://localhost:11434/", "http://localhost:11434"),
+        ("http://localhost:11434/api/chat", "http://localhost:11434"),
+        ("http://localhost:11434/api", "http://localhost:11434"),
+        ("https://api/ollama/api/generate", "https://api/ollama"),
+        ("https://api.example", "https://api.example"),
     ],
 )
-def test_ollama_url_becomes_a_pool(load, text, url):
+def test_ollama_url_becomes_a_pool_of_each_kind_in_ollamas_dialect(load, text, url):
     loaded = load("", {"OLLAMA_URL": text})
 
-    upstream = UpstreamSettings("ollama", url, "openai")
-    assert loaded.settings.pools == (
-        PoolSettings("ollama", "chat", ("*",), (upstream,), owned_by="ollama"),
-    )
-    assert loaded.origins["pools[0].upstreams[0].url"] == "OLLAMA_URL"
+    embed, code, chat = loaded.settings.pools
+    for pool, name, kind in (
+        (embed, "ollama-embed", "embed"),
+        (code, "ollama-code", "code"),
+        (chat, "ollama", "chat"),
+    ):
+        upstream = UpstreamSettings(name, url, "ollama")
+        assert pool == PoolSettings(name, kind, pool.models, (upstream,))
+    assert "*[Ee]mbed*" in embed.models
+    assert "*[!en]code*" in code.models
+    assert chat.models == ("*",)
+    assert loaded.origins["pools[2].upstreams[0].url"] == "OLLAMA_URL"
+    assert loaded.notices == ()
 
 
 def pool(name):
@@ -238,7 +247,8 @@ def toml_pool(name):
 def test_ollama_url_comes_after_the_pools_of_the_file(load):
     loaded = load(toml_pool("mine"), {"OLLAMA_URL": "http://h"})
 
-    assert [pool.name for pool in loaded.settings.pools] == ["mine", "ollama"]
+    names = [pool.name for pool in loaded.settings.pools]
+    assert names == ["mine", "ollama-embed", "ollama-code", "ollama"]
     assert loaded.origins["pools[0].name"] == "config.toml"
     assert loaded.origins["pools[1].name"] == "OLLAMA_URL"
 
@@ -247,6 +257,17 @@ def test_ollama_url_yields_to_a_pool_of_that_name(load):
     loaded = load(toml_pool("ollama"), {"OLLAMA_URL": "http://elsewhere"})
 
     assert [pool.upstreams[0].url for pool in loaded.settings.pools] == ["http://h/v1"]
+
+
+def test_ollama_url_leaves_out_the_pool_that_the_operator_wrote(load):
+    loaded = load(toml_pool("ollama-code"), {"OLLAMA_URL": "http://elsewhere"})
+
+    urls = {pool.name: pool.upstreams[0].url for pool in loaded.settings.pools}
+    assert urls == {
+        "ollama-code": "http://h/v1",
+        "ollama-embed": "http://elsewhere",
+        "ollama": "http://elsewhere",
+    }
 
 
 def test_ollama_url_does_not_hide_pools_of_the_wrong_shape(problems):
@@ -269,9 +290,9 @@ def test_discovered_pools_serve_while_none_is_configured(load, toml):
 def test_discovered_pools_yield_to_configured_ones(load, toml, environ):
     found = {"LLMWRAP_DISCOVERED": json.dumps([pool("found")])}
 
-    (kept,) = load(toml, environ | found).settings.pools
+    names = {pool.name for pool in load(toml, environ | found).settings.pools}
 
-    assert kept.name in ("mine", "ollama")
+    assert names in ({"mine"}, {"ollama-embed", "ollama-code", "ollama"})
 
 
 def test_other_variables_are_left_alone(load):

@@ -144,6 +144,23 @@ def test_llmwrap_config_names_another_file(tmp_path):
     assert loaded.origins["server.threads"] == "other.toml"
 
 
+def test_a_file_that_dotenv_names_is_beside_it(tmp_path):
+    (tmp_path / ".env").write_text("LLMWRAP_CONFIG=other.toml\n")
+    (tmp_path / "other.toml").write_text("[server]\nthreads = 5\n")
+
+    loaded = load_with_origins(environ={}, folder=tmp_path)
+
+    assert loaded.settings.server.threads == 5
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbfserver.threads = 5\n")
+
+    loaded = load_with_origins(environ={}, folder=tmp_path)
+
+    assert loaded.settings.server.threads == 5
+
+
 def test_a_given_path_beats_llmwrap_config(tmp_path):
     file = tmp_path / "given.toml"
     file.write_text("[server]\nthreads = 7\n")

@@ -56,7 +56,8 @@ def test_missing_keys_say_what_to_give(problems):
         "underscores",
         'pools[0].kind: missing; give "chat", "code" or "embed"',
         "pools[0].models: missing; give a list of at least one string",
-        "pools[0].upstreams: missing; give a list of at least one table",
+        "pools[0].upstreams: missing; give a list of at least one table, each under "
+        "[[pools.upstreams]]",
         "users[0].username: missing; give a printable name without a colon",
         "users[0].password_hash: missing; give a scrypt or pbkdf2 hash as `llmwrap user "
         "hash-password` prints it",
@@ -90,13 +91,14 @@ def test_an_unknown_service_is_told_the_known_ones(problems):
     [
         ("server = 5", "server", "a table"),
         ("auth = { guest = true }", "auth.guest", "a table"),
-        ("pools = 'x'", "pools", "a list of tables"),
+        ("pools = 'x'", "pools", "a list of tables, each under [[pools]]"),
+        ("[users]\nusername = 'a'", "users", "a list of tables, each under [[users]]"),
         ("pools = ['x']", "pools[0]", "a table"),
         ("limits = { groups = 3 }", "limits.groups", "a table"),
         (
             POOL.split("[[pools.upstreams]]")[0] + "upstreams = []",
             "pools[0].upstreams",
-            "a list of at least one table",
+            "a list of at least one table, each under [[pools.upstreams]]",
         ),
         (
             "server = { bind = [{ a = 1 }] }",

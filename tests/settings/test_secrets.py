@@ -102,6 +102,12 @@ def test_a_variable_that_is_not_set_is_refused_without_showing_its_name(problems
     )
 
 
+def test_a_variable_that_is_not_set_is_named_where_its_name_looks_like_one(problems):
+    assert problems("[auth]\napi_key_env = 'TEAM_KEY'\n") == (
+        "auth.api_key_env (config.toml): the variable TEAM_KEY is not set, or is empty",
+    )
+
+
 def test_a_reference_that_is_no_string_is_refused(problems):
     assert problems("[auth]\napi_key_env = 5\n") == (
         "auth.api_key_env (config.toml): not accepted; give a string",
@@ -144,8 +150,8 @@ def test_a_bad_reference_is_the_only_problem_of_a_required_secret(problems):
     )
 
     assert found == (
-        "users[0].password_hash_env (config.toml): the variable of that name is not "
-        "set, or is empty",
+        "users[0].password_hash_env (config.toml): the variable UNSET is not set, or is "
+        "empty",
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from llmwrap.storage.api_keys import count_active_keys, list_keys, touch_keys
 from llmwrap.storage.migrating import upgrade
 from llmwrap.storage.static_users import sync_static_user
-from llmwrap.storage.tokens import use_refresh_token
+from llmwrap.storage.tokens import end_family, use_refresh_token
 from llmwrap.storage.users import (
     NameTaken,
     add_group,
@@ -124,6 +124,33 @@ def test_those_who_touch_the_same_keys_do_not_lock_each_other_out(tmp_path):
         with database.reading() as session:
             used = [each.last_used_at for each in list_keys(session, limit=9)]
     assert used == [NOW + HOUR, NOW + HOUR]
+
+
+def test_token_that_is_made_while_its_family_ends_is_ended_too(tmp_path):
+    with empty_database("postgresql", tmp_path) as url, opened(url) as database:
+        upgrade(database)
+        with database.writing() as session:
+            user = alice(session)
+            refresh_token(session, user)
+
+        def end() -> None:
+            with database.writing() as session:
+                end_family(session, "f1", NOW)
+
+        other = threading.Thread(target=end)
+        with database.writing() as session:
+            use_refresh_token(session, "r1", now=NOW, replaced_by="r2")
+            other.start()
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            deadline = time.monotonic() + 4
+            while not session.scalar(waits) and time.monotonic() < deadline:
+                pass
+            refresh_token(session, user, "r2")
+        other.join()
+
+        with database.writing() as session:
+            used = use_refresh_token(session, "r2", now=NOW, replaced_by="r3")
+    assert used.outcome == "revoked"
 
 
 def test_one_of_those_who_want_a_name_gets_it(database):

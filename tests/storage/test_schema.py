@@ -170,13 +170,24 @@ def test_two_processes_that_upgrade_together_both_succeed(empty_url):
 
 def test_upgrade_that_fails_leaves_nothing_behind(empty):
     with empty.changing_schema() as connection:
-        connection.execute(text("CREATE TABLE audit_log (id INTEGER)"))
+        connection.execute(text("CREATE TABLE other (ts INTEGER)"))
+        connection.execute(text("CREATE INDEX ix_audit_log_ts ON other (ts)"))
 
     with pytest.raises(Exception, match=r"exist|does not answer"):
         migrating.upgrade(empty)
 
-    assert tables(empty) == {"audit_log"}
+    assert tables(empty) == {"other"}
     assert not revisions.is_current(empty)
+
+
+def test_tables_of_something_else_are_left_alone(empty):
+    with empty.changing_schema() as connection:
+        connection.execute(text("CREATE TABLE audit_log (id INTEGER)"))
+
+    with pytest.raises(revisions.DatabaseForeign, match=r"\(audit_log\)"):
+        migrating.upgrade(empty)
+
+    assert tables(empty) == {"audit_log"}
 
 
 def test_embedded_database_is_upgraded_when_it_is_required(tmp_path):

@@ -4,7 +4,6 @@ import pytest
 
 from llmwrap.storage.static_users import sync_static_user
 from llmwrap.storage.users import (
-    NameTaken,
     UnknownUser,
     add_group,
     add_user,
@@ -26,8 +25,14 @@ def session(database):
         yield session
 
 
-def sync(session, *, username="alice", email="alice@example.com", groups=("user",)):
-    sync_static_user(session, id=ID, username=username, email=email, groups=groups)
+def synced(session, *, username="alice", email="alice@example.com", groups=("user",)):
+    return sync_static_user(
+        session, id=ID, username=username, email=email, groups=groups
+    )
+
+
+def sync(session, **columns):
+    assert synced(session, **columns)
     return user_by_id(session, ID)
 
 
@@ -77,20 +82,43 @@ def test_user_who_was_blocked_stays_so_whatever_the_file_says(session):
 def test_name_of_another_account_is_not_taken_over(session, names):
     other = add_user(session, **names)
 
-    with pytest.raises(NameTaken):
-        sync(session)
+    for _ in range(2):
+        assert synced(session) is False
 
-    assert list_users(session, limit=9) == [other]
+    left, row = list_users(session, limit=9)
+    assert left == other
+    assert (row.id, row.username, row.email) == (ID, f"alice:{ID}", "")
+    assert row.groups == {"user"}
 
 
-def test_change_to_the_name_of_another_account_is_refused(session):
+def test_row_gets_its_name_when_it_is_free_again(session):
+    other = add_user(session, username="alice")
+    synced(session)
+    add_group(session, ID, "blocked")
+    delete_user(session, other.id)
+
+    user = sync(session)
+
+    assert (user.username, user.email) == ("alice", "alice@example.com")
+    assert user.groups == {"user", "blocked"}
+
+
+def test_change_to_the_name_of_another_account_leaves_the_row_without_names(session):
     before = sync(session)
-    add_user(session, username="zoe", email="zoe@example.com")
+    other = add_user(session, username="zoe", email="zoe@example.com")
 
-    with pytest.raises(NameTaken):
-        sync(session, email="zoe@example.com")
+    assert synced(session, email="zoe@example.com", groups=["admin"]) is False
 
-    assert user_by_id(session, ID) == before
+    row = user_by_id(session, ID)
+    assert (row.username, row.email) == (f"alice:{ID}", "")
+    assert (row.groups, row.created_at) == ({"admin"}, before.created_at)
+    assert user_by_id(session, other.id) == other
+
+
+def test_name_like_an_id_is_no_name_for_a_row(session):
+    assert synced(session, username="usr_1") is False
+
+    assert user_by_id(session, ID).username == f"usr_1:{ID}"
 
 
 def test_predefined_user_who_was_deleted_does_not_come_back(session):

@@ -3,6 +3,7 @@
 import pytest
 
 from llmwrap.storage.tokens import (
+    end_family,
     purge_tokens,
     revoke_family,
     revoke_refresh_tokens_of,
@@ -88,6 +89,17 @@ def test_signing_out_ends_the_family_of_the_token(session):
         "revoked",
         "ok",
     ]
+
+
+def test_family_is_ended_by_its_name(session):
+    user = alice(session)
+    refresh_token(session, user)
+    refresh_token(session, user, "other", family_id="f2")
+
+    for family in ("f1", "f1", "unknown"):
+        end_family(session, family, NOW)
+
+    assert [use(session, token) for token in ("r1", "other")] == ["revoked", "ok"]
 
 
 def test_every_refresh_token_of_one_user_can_be_ended(session):

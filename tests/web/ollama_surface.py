@@ -10,6 +10,9 @@ from tests.gateway import Gateway
 from tests.web.guarded import KEY
 from tests.web.surface import ALIAS, CHAT, CODE, DEEP, EMBED
 
+JSON = "application/json; charset=utf-8"
+"""What everything but a stream is."""
+
 BEARER = {"Authorization": f"Bearer {KEY}"}
 
 TAGGED = {
@@ -25,7 +28,7 @@ TAGGED = {
 def problem(answer: requests.Response, status: int) -> str:
     """The text of an error in Ollama's one shape."""
     assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["Content-Type"] == JSON
     assert set(answer.json()) == {"error"}
     return str(answer.json()["error"])
 

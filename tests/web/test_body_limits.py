@@ -19,7 +19,7 @@ from tests.web.surface import (
 
 OVER = f"the body is over the limit of {LIMIT} bytes"
 ROUTE = "/api/v1/chat/completions"
-HEAD = f"POST {ROUTE} HTTP/1.1\r\nHost: gateway\r\n".encode()
+HEAD = f"POST {ROUTE} HTTP/1.1\r\nHost: localhost\r\n".encode()
 
 
 @pytest.fixture

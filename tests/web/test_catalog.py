@@ -1,11 +1,15 @@
 """What the gateway knows of its upstreams' models, and what it does while it knows nothing."""
 
-import threading
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
 
 import pytest
+from flask import Flask
 
-from tests.fakes import FakeUpstream, json_answer, models, refusing_url
+from llmwrap.app import create_app
+from llmwrap.settings.values import PoolSettings, Server, Settings, UpstreamSettings
+from tests.fakes import FakeUpstream, json_answer, models, refusing_url, wait
 from tests.gateway import Gateway, serving
 from tests.web.surface import Body, Watched, answer_chat, refusal
 
@@ -126,7 +130,7 @@ def test_model_that_is_new_upstream_is_found_after_it_was_missed(
 ) -> None:
     """A miss wakes the refresher, long before its time."""
     listing.on("GET", "/v1/models", models("known-a", "known-new", "foreign"))
-    pause = threading.Event()
+    pause = Event()
     for _ in range(round(BOUND_S / POLL_S)):
         answer = gateway.post("/api/v1/chat/completions", body_of("known-new"))
         if answer.status_code == 200:
@@ -139,3 +143,42 @@ def test_model_that_is_new_upstream_is_found_after_it_was_missed(
 def test_unreachable_upstream_of_a_family_is_502(gateway: Gateway) -> None:
     answer = gateway.post("/code/v1/chat/completions", body_of("dead-x"))
     assert refusal(answer, 502)["code"] == "upstream_unreachable"
+
+
+@pytest.fixture
+def hearing(tmp_path: Path, listing: FakeUpstream) -> Iterator[tuple[Flask, Event]]:
+    """An application whose upstream lists its models once the event is set."""
+    gate = Event()
+    with FakeUpstream() as fake:
+        fake.on("GET", "/v1/models", [wait(gate), *models("known-a")])
+        upstreams = (UpstreamSettings("u", f"{fake.url}/v1"),)
+        pool = PoolSettings("p", "chat", ("*",), upstreams)
+        app = create_app(Settings(server=Server(data_dir=str(tmp_path)), pools=(pool,)))
+        gateway = app.extensions["llmwrap"]
+        gateway.start()
+        fake.wait_for_requests(1)
+        try:
+            yield app, gate
+        finally:
+            gate.set()
+            gateway.stop()
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/known-a"])
+def test_nothing_is_told_of_models_before_the_first_list_has_come(
+    hearing: tuple[Flask, Event], path: str
+) -> None:
+    """An empty list, or a 404, would be a lie that clients keep."""
+    app, gate = hearing
+    client = app.test_client()
+    answer = client.get(path)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.get_json()["error"]["code"] == "no_healthy_upstream"
+    gate.set()
+    pause = Event()
+    for _ in range(round(BOUND_S / POLL_S)):
+        if app.extensions["llmwrap"].catalog.ready:
+            break
+        pause.wait(POLL_S)
+    assert "known-a" in client.get(path).get_data(as_text=True)

@@ -192,6 +192,9 @@ def test_upgraded_guest_stays_the_same_user(manned: Manned) -> None:
         (names | {"email": "no address"}, "email"),
         (names | {"username": "a:b"}, "username"),
         (names | {"username": ""}, "username"),
+        (names | {"username": manned.add().id}, "username"),
+        (names | {"username": "USR_1"}, "username"),
+        (names | {"username": "ceo@corp.example"}, "username"),
         ({"username": "new-name"}, "email"),
         (taken, "username"),
     ):
@@ -209,6 +212,20 @@ def test_upgraded_guest_stays_the_same_user(manned: Manned) -> None:
     }
     again = manned.gateway.post("/auth/upgrade", names, headers=headers)
     assert refusal(again, 400)
+
+
+def test_leaving_ends_the_refresh_token_too(manned: Manned) -> None:
+    guest, other = manned.guest(), manned.guest()
+    headers = bearer(guest["access_token"])
+    answer = manned.gateway.request("POST", "/auth/logout", headers=headers)
+    assert answer.status_code == 200
+    assert manned.status(headers) == 401
+    for token, status in (
+        (guest["refresh_token"], 401),
+        (other["refresh_token"], 200),
+    ):
+        answer = manned.gateway.post("/auth/refresh", {"refresh_token": token})
+        assert answer.status_code == status
 
 
 def test_upgrade_is_for_guests(manned: Manned) -> None:

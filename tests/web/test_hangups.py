@@ -99,7 +99,9 @@ def test_client_that_leaves_before_the_first_byte_frees_upstream_and_slot(
     upstream.chat([expect_hangup(gone)], then=[chat_answer("Hello")])
     body = b'{"model":"narrow","stream":%s,"messages":[{"role":"user","content":"x"}]}'
     data = body % (b"true" if wanted else b"false")
-    head = f"POST {NEW} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n"
+    head = (
+        f"POST {NEW} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
     with gateway.raw() as sock:
         before = len(upstream.journal)
         sock.sendall(head.encode() + data)

@@ -76,6 +76,29 @@ def test_an_answer_costs_the_tokens_that_its_upstream_counted(
     settled(ground, user, TOKENS - 345)
 
 
+def test_who_leaves_before_the_count_pays_for_what_was_delivered(
+    ground: Limited,
+) -> None:
+    user, gone, frames = ground.newcomer(), threading.Semaphore(0), 3000
+    part = chunked(sse(chat_chunk({"content": "a"}))) * frames
+    _, flood = endless(gone)
+    ground.upstream.chat([send(sse_head() + part), flood])
+    body = _stream_body() | {"metadata": {"max_tokens": 1}}
+    answer = ground.gateway.post(
+        "/api/v1/chat/completions", body, headers=user, stream=True
+    )
+    size = len(answer.request.body)
+    told = int(answer.headers["x-ratelimit-remaining-tokens"])
+    assert told == TOKENS - size // 4 - 512
+    seen, pieces = b"", answer.iter_content(None)
+    while seen.count(b'"content"') < frames:
+        seen += next(pieces)
+    answer.close()
+    assert gone.acquire(timeout=10)
+    most = TOKENS - size // 4 - frames
+    eventually(lambda: most - 1000 < tokens_left(ground, user) <= most)
+
+
 def test_requests_that_ask_for_too_much_together_are_429(ground: Limited) -> None:
     user = ground.newcomer()
     gate, held = threading.Event(), []

@@ -22,7 +22,7 @@ from tests.fakes import (
 )
 from tests.faults.wire import read_to, request_bytes
 from tests.web.faults import Pair
-from tests.web.ollama_surface import client, lines, problem
+from tests.web.ollama_surface import JSON, client, lines, problem
 from tests.web.surface import CHAT, EMBED, Stage, completion_of
 
 API = "/ollama/api"
@@ -64,7 +64,7 @@ def test_no_part_of_a_stream_took_no_time(stage: Stage) -> None:  # C53
 
 def test_plain_chat_is_one_object(stage: Stage) -> None:
     answer = stage.gateway.post(f"{API}/chat", chat(stream=False))
-    assert answer.headers["Content-Type"].startswith("application/json")
+    assert answer.headers["Content-Type"] == JSON
     told = answer.json()
     assert told["message"] == {"role": "assistant", "content": "Hello"}
     assert (told["done"], told["done_reason"]) == (True, "stop")
@@ -81,7 +81,9 @@ def test_body_is_read_whatever_its_content_type(stage: Stage) -> None:
 
 def test_generation_answers_in_a_field_of_its_own(stage: Stage) -> None:
     body = {"model": CHAT, "prompt": "Hi", "system": "Be brief", "stream": False}
-    told = stage.gateway.post(f"{API}/generate", body).json()
+    answer = stage.gateway.post(f"{API}/generate", body)
+    assert answer.headers["Content-Type"] == JSON
+    told = answer.json()
     assert told["response"] == "Hello"
     assert "message" not in told
     assert stage.chat.request.json()["messages"] == [
@@ -104,15 +106,18 @@ def test_vectors_have_length_one_and_the_older_ones_are_as_they_come(
     stage: Stage,
 ) -> None:
     body = {"model": f"{EMBED}:latest", "input": ["a", "b"]}
-    told = stage.gateway.post(f"{API}/embed", body).json()
+    answer = stage.gateway.post(f"{API}/embed", body)
+    assert answer.headers["Content-Type"] == JSON
+    told = answer.json()
     assert told["model"] == f"{EMBED}:latest"
     first, second = told["embeddings"]
     assert first == pytest.approx([0.0, 1.0])
     assert sum(value * value for value in second) == pytest.approx(1.0)
     assert second[0] == pytest.approx(2 * second[1])
     body = {"model": EMBED, "prompt": "a"}
-    told = stage.gateway.post(f"{API}/embeddings", body).json()
-    assert told == {"embedding": [0.0, 0.5]}
+    answer = stage.gateway.post(f"{API}/embeddings", body)
+    assert answer.headers["Content-Type"] == JSON
+    assert answer.json() == {"embedding": [0.0, 0.5]}
 
 
 @pytest.mark.parametrize("streamed", [True, False])

@@ -3,7 +3,7 @@
 import pytest
 
 from llmwrap.settings.values import OLLAMA_SERVICE, ServiceSettings
-from llmwrap.web.cors import allows
+from llmwrap.web.origins import allows
 from tests.gateway import Gateway
 from tests.web.ollama_surface import BEARER
 from tests.web.surface import CHAT, Body, chat_body

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gateway import Gateway
-from tests.web.ollama_surface import client, problem
+from tests.web.ollama_surface import JSON, client, problem
 from tests.web.surface import ALIAS, CHAT, CODE, DEEP, EMBED, Stage
 
 API = "/ollama/api"
@@ -19,7 +19,7 @@ def loaded(stage: Stage, path: str, body: Any) -> dict[str, Any]:
     """The one object that answers a request for nothing; no upstream heard of it."""
     answer = stage.gateway.post(path, body)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["Content-Type"].startswith("application/json")
+    assert answer.headers["Content-Type"] == JSON
     assert stage.asked == 0
     return dict(answer.json())
 
@@ -81,7 +81,8 @@ def test_nothing_to_embed_gives_no_vectors(stage: Stage) -> None:
         ("chat", {}, 400, "model is required"),
         ("chat", {"model": "nope"}, 404, "model 'nope' not found"),
         ("chat", {"model": f"{CHAT}:8b"}, 404, f"model '{CHAT}:8b' not found"),
-        ("chat", {"model": "a b"}, 400, "invalid model name"),
+        ("chat", {"model": "a\nb"}, 400, "invalid model name"),
+        ("chat", {"model": "a b"}, 404, "model 'a b' not found"),
         ("generate", {"model": "", "prompt": "x"}, 404, "model '' not found"),
         ("generate", {"model": "nope", "prompt": "x"}, 404, "model 'nope' not found"),
         ("embed", {"input": "x"}, 404, "model '' not found"),

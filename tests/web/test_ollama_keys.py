@@ -35,7 +35,7 @@ def seen(path: str, **environ: str) -> dict[str, Any]:
         ("/ollama/key/k-1/", "/ollama"),
         ("//ollama//key///k-1//api/tags/", "/ollama/api/tags"),
         ("/ollama/key/k-1/v1/chat/completions", "/ollama/v1/chat/completions"),
-        ("/ollama/key/k-1/key/k-2", "/ollama/key/k-2"),
+        ("/ollama/key/k-1/key/k-2", "/ollama/key/..."),
         ("/ollama/key/k-1/\nx", "/ollama/\nx"),
     ],
 )
@@ -45,10 +45,41 @@ def test_key_is_taken_out_of_the_path(path: str, plain: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/ollama/key", "/ollama/keys/k", "/v1/key/k", "/x/ollama/key/k", "/ollamas/key/k"],
+    [
+        "/ollama/key",
+        "/ollama/keys",
+        "/v1/keyring/k",
+        "/auth/api-keys/0f8fad5b-d9cb-469f-a165-70867728950e",
+        "/v1/models/start_deadbeefdeadbeef",
+    ],
 )
 def test_other_paths_stay_as_they_are(path: str) -> None:
     assert seen(path) == {"PATH_INFO": path}
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/OLLAMA/key/{}/api/tags", "/OLLAMA/key/.../api/tags"),
+        ("/ollama/keys/{}/api/tags", "/ollama/keys/.../api/tags"),
+        ("/ollama/Key/{}", "/ollama/Key/..."),
+        ("/x/ollama/key/{}", "/x/ollama/key/..."),
+        ("/v1/key/{}/", "/v1/key/..."),
+    ],
+)
+@pytest.mark.parametrize("key", [CANARY, f"sk_live_{'0a' * 24}", "shared key"])
+def test_key_at_a_place_that_is_none_for_keys_is_not_shown(
+    path: str, shown: str, key: str
+) -> None:
+    raw = f"{path.format(key)}?a=b"
+    told = seen(path.format(key), RAW_URI=raw, REQUEST_URI=raw)
+    assert told == {"PATH_INFO": shown, "RAW_URI": shown, "REQUEST_URI": shown}
+
+
+@pytest.mark.parametrize("secret", ["sk_live_0a1b", "SK_LIVE_0A1B", f"rt_{'0a' * 32}"])
+@pytest.mark.parametrize("path", ["/{}", "/ollama/{}/api/tags", "/v1/x={};y"])
+def test_secret_of_ours_is_not_shown_anywhere_in_a_path(path: str, secret: str) -> None:
+    assert seen(path.format(secret)) == {"PATH_INFO": path.format("...")}
 
 
 def test_key_stays_in_no_other_variable_of_the_request() -> None:
@@ -110,3 +141,13 @@ def test_key_in_the_path_is_shown_nowhere(guarded: Gateway) -> None:
         assert CANARY not in repr(answer.headers)
         assert guarded.logged(f"path-key-{number}")["path"] == logged
     assert CANARY not in guarded.log()
+
+
+def test_no_log_has_a_key_of_a_mistyped_path(guarded: Gateway) -> None:
+    secret = f"sk_live_{'c0ffee' * 8}"
+    for path in (f"/OLLAMA/key/{secret}/api/tags", f"/ollama/%6beys/{secret}/api/tags"):
+        answer = guarded.get(path)
+        assert answer.status_code == 404
+        assert secret not in answer.text
+    assert secret not in guarded.log()
+    assert "/OLLAMA/key/.../api/tags" in guarded.log()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gateway import Gateway
-from tests.web.ollama_surface import BEARER, problem
+from tests.web.ollama_surface import BEARER, JSON, problem
 from tests.web.surface import CHAT, LIMIT, Stage
 
 
@@ -56,6 +56,7 @@ def test_careless_spellings_are_answered_at_once(gateway: Gateway, path: str) ->
         ("POST", "/ollama/api/tags", {"GET", "HEAD", "OPTIONS"}),
         ("DELETE", "/ollama/api/version", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/ollama/api/delete", {"DELETE", "OPTIONS"}),
+        ("POST", "/ollama/api/ps", {"GET", "OPTIONS"}),
     ],
 )
 def test_wrong_method_is_405_with_what_is_allowed(
@@ -64,6 +65,24 @@ def test_wrong_method_is_405_with_what_is_allowed(
     answer = gateway.request(method, path)
     assert problem(answer, 405) == "405 method not allowed"
     assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("path", ["ps", "status", "experimental/model-recommendations"])
+def test_head_is_405_where_ollama_has_none(guarded: Gateway, path: str) -> None:
+    """Before it asks who that is: the route is not there."""
+    head = guarded.request("HEAD", f"/ollama/api/{path}")
+    assert (head.status_code, head.content) == (405, b"")
+    assert set(head.headers["Allow"].split(", ")) == {"GET", "OPTIONS"}
+    assert guarded.get(f"/ollama/api/{path}", headers=BEARER).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["version", "tags", "ps", "status", "experimental/model-recommendations"],
+)
+def test_facts_are_json_with_its_charset(gateway: Gateway, path: str) -> None:
+    answer = gateway.get(f"/ollama/api/{path}")
+    assert answer.headers["Content-Type"] == JSON
 
 
 @pytest.mark.parametrize(

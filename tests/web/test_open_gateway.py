@@ -80,7 +80,7 @@ def test_open_gateway_serves_nobody_behind_a_proxy(stage: Stage, sent: str) -> N
     for answer in answers:
         error = refusal(answer, 403)
         assert error["code"] == "forbidden"
-        assert "auth.mode" in error["message"]
+        assert 'auth.mode = "required"' in error["message"]
     assert stage.asked == 0
 
 

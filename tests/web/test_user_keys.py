@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from llmwrap.storage import users
 from llmwrap.storage.api_keys import add_key
 from tests.web.guarded import KEY, basic
 from tests.web.manned import MODEL, Manned, bearer
@@ -129,9 +130,15 @@ def test_keys_are_listed_in_pages(manned: Manned, own: dict[str, str]) -> None:
     first = listed(manned, own, "?limit=2")
     rest = listed(manned, own, f"?limit=2&after={first[-1]['id']}")
     assert [key["id"] for key in (*first, *rest)] == made
-    for limit in ("0", "101", "x", "-1", "²"):
+    for limit in ("0", "101", "x", "-1", "²", "", "%00"):
         answer = manned.gateway.get(f"/auth/api-keys?limit={limit}", headers=own)
         assert refusal(answer, 400)["param"] == "limit"
+
+
+def test_a_page_of_5000_digits_is_refused(manned: Manned, own: dict[str, str]) -> None:
+    """More than Python makes a number of; gunicorn takes no line that is so long."""
+    path = f"/auth/api-keys?limit={'1' * 5000}"
+    assert manned.gateway.get(path, headers=own).status_code in (400, 414)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -174,6 +181,26 @@ def test_a_predefined_user_and_a_guest_have_keys_too(manned: Manned) -> None:
         path = f"/auth/api-keys/{key['id']}"
         gone = manned.gateway.request("DELETE", path, headers=headers)
         assert gone.status_code == 204
+
+
+def test_a_predefined_user_has_keys_whoever_has_the_name(manned: Manned) -> None:
+    """A guest may have taken the name before the configuration had it."""
+    other = manned.add(username="frank", email="")
+    key = manned.new_key(basic("frank"))
+    answer = manned.gateway.get("/v1/models", headers=bearer(key["key"]))
+    assert answer.headers["X-User-Username"] == "frank"
+    assert answer.headers["X-User-ID"] != other.id
+    assert [each["id"] for each in listed(manned, basic("frank"))] == [key["id"]]
+    manned.change(users.delete_user, other.id)
+
+
+def test_a_user_who_was_removed_a_moment_ago_makes_no_key(manned: Manned) -> None:
+    user = manned.add()
+    headers = manned.sign_in(user.username)
+    assert listed(manned, headers) == []
+    manned.change(users.delete_user, user.id)
+    answer = manned.gateway.post("/auth/api-keys", {"name": "x"}, headers=headers)
+    assert refusal(answer, 401)
 
 
 def test_a_limited_key_says_so_and_opens_no_more(

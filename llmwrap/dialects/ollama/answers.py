@@ -26,17 +26,20 @@ from llmwrap.dialects.ollama.said import (
     told_logprobs,
 )
 from llmwrap.dialects.ollama.times import nanoseconds, rfc3339
+from llmwrap.dialects.upstream_json import read_odd, written
 from llmwrap.errors import UpstreamProtocolError, UpstreamRefusal
 
 
 def pass_answer(request: Request, body: bytes) -> tuple[bytes, tuple[Event, ...]]:
     """A plain answer as it leaves: its own bytes unless it names another model."""
-    data = _object(body)
+    data, proper = _read(body)
     vectors = request.operation == "embeddings"
+    if vectors and not proper and _has_gaps(data):
+        raise _no_numbers()
     events = _vector_events(data) if vectors else tuple(_whole(data))
-    if data.get("model", request.model) == request.model:
+    if proper and data.get("model", request.model) == request.model:
         return body, events
-    return orjson.dumps({**data, "model": request.model}), events
+    return written({**data, "model": request.model}), events
 
 
 def read_answer(body: bytes) -> tuple[Event, ...]:
@@ -51,17 +54,21 @@ def _whole(data: Mapping[str, Any]) -> list[Event]:
 
 
 def _object(body: bytes) -> dict[str, Any]:
+    return _read(body)[0]
+
+
+def _read(body: bytes) -> tuple[dict[str, Any], bool]:
+    """An answer, and whether `body` is JSON that every client can read."""
+    proper = True
     try:
         data = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise UpstreamProtocolError(
-            "the upstream sent an answer that is not JSON"
-        ) from error
+    except orjson.JSONDecodeError:
+        data, proper = read_odd(body, "an answer"), False
     if not isinstance(data, dict):
         raise UpstreamProtocolError("the upstream sent an answer that is no object")
     if data.get("error"):
         raise reported_error(data)
-    return data
+    return data, proper
 
 
 def read_vectors(body: bytes) -> Vectors:
@@ -83,6 +90,15 @@ def _rows(data: Mapping[str, Any]) -> list[Any]:
     if not isinstance(rows, list):
         raise UpstreamProtocolError("the upstream sent an answer without embeddings")
     return rows
+
+
+def _has_gaps(data: Mapping[str, Any]) -> bool:
+    """Whether a number of a vector was none."""
+    return any(isinstance(row, list) and None in row for row in _rows(data))
+
+
+def _no_numbers() -> UpstreamRefusal:
+    return UpstreamRefusal(400, "invalid_value", "embedding contains NaN or Inf values")
 
 
 def _vector_events(data: Mapping[str, Any]) -> tuple[Event, ...]:
@@ -135,9 +151,7 @@ def render_vectors(request: Request, vectors: Vectors, took: Took) -> bytes:
         dimensions = request.body.get("dimensions") or 0
         rows = [unit(cut(row, dimensions)) for row in rows]
     if not all(math.isfinite(value) for row in rows for value in row):
-        raise UpstreamRefusal(
-            400, "invalid_value", "embedding contains NaN or Inf values"
-        )
+        raise _no_numbers()
     figures = {
         "total_duration": nanoseconds(took.total),
         "load_duration": max(1, nanoseconds(took.accepted)),

@@ -3,7 +3,8 @@
 Fields and their limits: Ollama 0.33 (2026-08).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -23,50 +24,58 @@ from llmwrap.canonical.tasks import (
     ToolCall,
 )
 from llmwrap.dialects.base import Call
+from llmwrap.dialects.lazy_calls import Calls
 from llmwrap.dialects.ollama.mending import MENDABLE
 from llmwrap.dialects.ollama.options import render_options
 from llmwrap.dialects.ollama.request import PATHS, call_to
+from llmwrap.dialects.strict_json import write
 from llmwrap.errors import InvalidRequest
 
+_MOST_SEED = 2**63 - 1
 
-def render_task(task: Task, target: Target, *, stream: bool) -> tuple[Call, ...]:
+
+def render_task(task: Task, target: Target, *, stream: bool) -> Sequence[Call]:
     """One call for each answer, or for each batch of texts; `stream` is always said."""
-    if isinstance(task, Chat):
-        body = {**_chat(task), "stream": stream}
-        bodies = _repeated(body, task.sampling, target, task.n)
-        return tuple(
-            call_to(PATHS["chat"], each, stream=stream, ours=MENDABLE)
-            for each in bodies
-        )
+    if isinstance(task, Embedding):
+        return _embeddings(task, target)
+    _check_seed(task.sampling, task.n)
     if isinstance(task, TextCompletion):
-        return tuple(
-            call_to(PATHS["generate"], each, stream=stream)
-            for prompt in task.prompts
-            for each in _repeated(
-                {**_completion(task, prompt), "stream": stream},
-                task.sampling,
-                target,
-                task.n,
-            )
+        return _completions(task, target, stream=stream)
+    body = _asked(_chat(task), task.sampling, target) | {"stream": stream}
+    call = call_to(PATHS["chat"], body, stream=stream, ours=MENDABLE)
+    return Calls(task.n, lambda number: _differing(call, task.sampling, target, number))
+
+
+def _check_seed(sampling: Sampling, n: int) -> None:
+    """Refuse a seed that counts on, from answer to answer, beyond what Ollama can read."""
+    most = _MOST_SEED - n + 1
+    if sampling.seed is not None and sampling.seed > most:
+        raise InvalidRequest(
+            f"seed is {sampling.seed}; accepted for this model: at most {most}",
+            param="seed",
         )
-    return tuple(
-        call_to(PATHS["embed"], body, stream=False)
-        for body in _embeddings(task, target)
-    )
 
 
-def _repeated(
-    body: Mapping[str, Any], sampling: Sampling, target: Target, n: int
-) -> Iterator[dict[str, Any]]:
-    """`n` bodies, which differ in their seed."""
-    for number in range(n):
-        whole = _for(target, body)
-        if options := render_options(sampling, target, number):
-            whole["options"] = options
-        if sampling.top_logprobs is not None:
-            whole["logprobs"] = True
-            whole["top_logprobs"] = sampling.top_logprobs
-        yield whole
+def _differing(call: Call, sampling: Sampling, target: Target, number: int) -> Call:
+    """`call` for answer `number` of several, which differ in their seed.
+
+    What they have in common is written once, however long it is.
+    """
+    options = render_options(sampling, target, number)
+    if not options:
+        return call
+    parts = (memoryview(call.body)[:-1], b',"options":', write(options), b"}")
+    return replace(call, body=b"".join(parts))
+
+
+def _asked(
+    body: Mapping[str, Any], sampling: Sampling, target: Target
+) -> dict[str, Any]:
+    whole = _for(target, body)
+    if sampling.top_logprobs is not None:
+        whole["logprobs"] = True
+        whole["top_logprobs"] = sampling.top_logprobs
+    return whole
 
 
 def _for(target: Target, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,27 +96,44 @@ def _chat(task: Chat) -> dict[str, Any]:
     return body
 
 
-def _completion(task: TextCompletion, prompt: str) -> dict[str, Any]:
-    if not prompt:
+def _completions(
+    task: TextCompletion, target: Target, *, stream: bool
+) -> Sequence[Call]:
+    """The answers to one prompt after those to the other."""
+    if not all(task.prompts):
         raise InvalidRequest(
             "prompt is empty, which this model's server takes for an order to load it",
             param="prompt",
         )
-    if task.suffix:
-        return {"prompt": prompt, "suffix": task.suffix}
-    return {"prompt": prompt, "raw": True}
+    rest = {"suffix": task.suffix} if task.suffix else {"raw": True}
+
+    def of_prompt(place: int) -> Call:
+        asked = {"prompt": task.prompts[place], **rest, "stream": stream}
+        body = _asked(asked, task.sampling, target)
+        return call_to(PATHS["generate"], body, stream=stream)
+
+    def of_answer(number: int) -> Call:
+        place, number = divmod(number, task.n)
+        return _differing(prompts[place], task.sampling, target, number)
+
+    prompts = Calls(len(task.prompts), of_prompt)
+    return Calls(len(task.prompts) * task.n, of_answer)
 
 
-def _embeddings(task: Embedding, target: Target) -> Iterator[dict[str, Any]]:
+def _embeddings(task: Embedding, target: Target) -> Sequence[Call]:
     size = max(1, target.embed_batch)
     rest: dict[str, Any] = {"truncate": task.truncate}
     if task.dimensions:
         rest["dimensions"] = task.dimensions
     if target.context_length:
         rest["options"] = {"num_ctx": target.context_length}
-    for start in range(0, len(task.inputs), size):
-        texts = list(task.inputs[start : start + size])
-        yield _for(target, {"input": texts, **rest})
+
+    def of_batch(number: int) -> Call:
+        texts = task.inputs[number * size : (number + 1) * size]
+        body = _for(target, {"input": texts, **rest})
+        return call_to(PATHS["embed"], body, stream=False)
+
+    return Calls(-(-len(task.inputs) // size), of_batch)
 
 
 def _tools(task: Chat) -> list[dict[str, Any]]:

@@ -98,7 +98,7 @@ class Ollama:
 
     def render_task(
         self, task: Task, target: Target, *, stream: bool
-    ) -> tuple[Call, ...]:
+    ) -> Sequence[Call]:
         return calls.render_task(task, target, stream=stream)
 
     def read_answer(self, body: bytes) -> tuple[Event, ...]:

@@ -79,6 +79,7 @@ class StreamEncoder:
             self._count_on(data)
         elif (
             data.get("model") == self._model
+            and raw
             and raw.isascii()
             and b"\r" not in raw
             and len(raw) < MAX_LINE_BYTES

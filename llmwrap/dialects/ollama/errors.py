@@ -1,13 +1,12 @@
 """Errors in Ollama's words: one string, for a client and from an upstream (0.33, 2026-08)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from llmwrap.dialects.base import Headers
 from llmwrap.dialects.ollama.ascii_json import quoted
-from llmwrap.dialects.statuses import error_of_status, shown
+from llmwrap.dialects.statuses import error_of_status, read_error_body, shown
 from llmwrap.errors import (
     GatewayError,
     MethodNotAllowed,
@@ -17,12 +16,15 @@ from llmwrap.errors import (
     UpstreamNotReady,
     UpstreamOverloaded,
     UpstreamRateLimited,
+    UpstreamRefusal,
 )
 from llmwrap.settings.values import ServiceSettings
 
 _JSON = (("Content-Type", "application/json; charset=utf-8"),)
 
 _RETRY_AFTER_S = 5
+
+_NOT_READY = "the upstream is not ready"
 
 _WORDS: Mapping[type[GatewayError], str] = {
     NotFound: "404 page not found",
@@ -38,6 +40,20 @@ _SAID_ELSEWHERE = {
 }
 """Beginnings of other servers' refusals (vLLM 0.16) -> what Ollama's clients look for."""
 
+_TOO_LONG = re.compile(
+    r"This model's maximum context length is \d+ tokens"
+    r"(?!.*(?:messages|[1-9]\d* for the completion|output tokens|your request has))"
+    r"|You passed \d+ input tokens and requested 0 output tokens\."
+    r"|(?:Input validation error: )?`inputs` must have less than \d+ (?:tokens|characters)",
+    re.DOTALL,
+)
+"""How servers refuse a text for a vector: vLLM 0.6-0.16 and OpenAI (2025), vLLM 0.17, TEI 1.
+
+What the first of them say of a chat goes on as it is: it tells how many tokens there were.
+"""
+
+_WORDS_OF_TOO_LONG = "the input length exceeds the context length"
+
 
 def render_error(
     error: GatewayError, service: ServiceSettings
@@ -46,6 +62,8 @@ def render_error(
     status = error.status
     if error.fault == "upstream" and status >= 500:
         status = service.upstream_error_status or status
+    if _is_too_long(error):
+        status = 400
     return status, _JSON, error_line(error)
 
 
@@ -59,10 +77,17 @@ def _message(error: GatewayError) -> str:
         return _WORDS[type(error)]
     if isinstance(error, ModelNotFound) and error.model:
         return _not_found(error)
+    if _is_too_long(error):
+        return _WORDS_OF_TOO_LONG
     for beginning, words in _SAID_ELSEWHERE.items():
         if error.message.startswith(beginning):
             return words
     return error.message
+
+
+def _is_too_long(error: GatewayError) -> bool:
+    refused = isinstance(error, UpstreamRefusal) and error.status in (400, 413)
+    return refused and bool(_TOO_LONG.match(error.message))
 
 
 def _not_found(error: ModelNotFound) -> str:
@@ -74,11 +99,12 @@ def _not_found(error: ModelNotFound) -> str:
 
 def read_error(status: int, body: bytes) -> GatewayError:
     """What an upstream's error answer means; its text is kept, its HTML is not."""
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        data = None
-    return error_of(status, _text(data))
+    data = read_error_body(body)
+    message = _text(data)
+    if status == 503 and isinstance(data, str):  # a proxy's: Ollama says it in JSON
+        told = message or _NOT_READY
+        return UpstreamNotReady(told, retry_after_s=_RETRY_AFTER_S)
+    return error_of(status, message)
 
 
 def error_of(status: int, message: str) -> GatewayError:
@@ -91,7 +117,7 @@ def error_of(status: int, message: str) -> GatewayError:
         return UpstreamRateLimited(told, retry_after_s=_RETRY_AFTER_S)
     if status == 503:
         kind = UpstreamOverloaded if message else UpstreamNotReady
-        told = message or "the upstream is not ready"
+        told = message or _NOT_READY
         return kind(told, retry_after_s=_RETRY_AFTER_S)
     return error_of_status(status, message)
 

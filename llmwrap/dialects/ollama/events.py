@@ -20,6 +20,7 @@ from llmwrap.canonical.events import (
     Usage,
     UsageReported,
 )
+from llmwrap.dialects.ollama.times import unix_seconds
 from llmwrap.errors import ModelLoading, UpstreamProtocolError
 
 _NOTHING_ASKED = ("load", "unload")
@@ -48,7 +49,7 @@ class EventReader:
         events: list[Event] = []
         if not self._begun:
             self._begun = True
-            events.append(Started(0))
+            events.append(Started(0, unix_seconds(data.get("created_at"))))
         if thought := said.get("thinking"):
             events.append(ReasoningDelta(0, str(thought)))
         if text := said.get("content" if said is not data else "response"):

@@ -19,6 +19,13 @@ from llmwrap.dialects.ollama.times import rfc3339
 DEFAULT_CONTEXT = 4096
 """Tokens, where neither the operator nor the upstream tells: Ollama's own smallest default."""
 
+_TEMPLATE = "{{ .Prompt }}"
+_GAP_TEMPLATE = "{{ .Prompt }}{{ .Suffix }}"
+"""Continue fills gaps where it finds `.Suffix`."""
+
+TEMPLATES = (_TEMPLATE, _GAP_TEMPLATE)
+"""What is shown as the template of a model: whoever sends it back asks for nothing else."""
+
 _UNKNOWN = "unknown"
 """The family of a model whose upstream does not tell it; clients look keys up by it."""
 
@@ -65,13 +72,10 @@ def render_model(offer: Offer) -> bytes:
         "general.basename": offer.name,
         **{f"{family}.{key}": details[key] for key in _SIZES if key in details},
     }
-    template = "{{ .Prompt }}"
-    if "insert" in capabilities:  # Continue fills gaps where it finds `.Suffix`
-        template += "{{ .Suffix }}"
     shown = {
         "modelfile": f"FROM {tagged(offer.name)}\n",
         "parameters": f"{'num_ctx':<30} {length}",
-        "template": template,
+        "template": _GAP_TEMPLATE if "insert" in capabilities else _TEMPLATE,
         "details": details,
         "model_info": info,
         "capabilities": capabilities,

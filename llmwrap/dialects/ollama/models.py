@@ -24,7 +24,7 @@ def read_models(body: bytes) -> tuple[Model, ...]:
     if not isinstance(rows, list):
         raise UpstreamProtocolError("the model list has no models")
     return tuple(
-        Model(name, unix_seconds(row.get("modified_at")), row)
+        Model(name, unix_seconds(row.get("modified_at")), row, _only_embeds(row))
         for row in rows
         if isinstance(row, dict) and (name := _name(row))
     )
@@ -33,3 +33,10 @@ def read_models(body: bytes) -> tuple[Model, ...]:
 def _name(row: dict[str, Any]) -> str:
     name = row.get("name") or row.get("model")
     return name if isinstance(name, str) else ""
+
+
+def _only_embeds(row: dict[str, Any]) -> bool:
+    """Whether the row says so; those of older servers do not tell what a model can do."""
+    told = row.get("capabilities")
+    listed = told if isinstance(told, list) else []
+    return "embedding" in listed and "completion" not in listed

@@ -1,6 +1,7 @@
-"""The names of models in Ollama's grammar: `[host/][namespace/]model[:tag]` (Ollama 0.33).
+"""The names of models: `[host/][namespace/]model[:tag]` in Ollama's own grammar (0.33).
 
-Wider than Ollama's own where other servers' ids need it: paths, and the `@` of LM Studio.
+A name is not held to it: what other servers call their models is listed as it is and can be
+asked for as it is listed (`My Model`, `C:\\models\\a.gguf`). Any other is not found.
 """
 
 import re
@@ -9,15 +10,15 @@ from llmwrap.errors import GatewayError, InvalidRequest, ModelNotFound
 
 MAX_NAME = 512
 
-_NAME = re.compile(r"/?(?:[\w.@+~:-]+/)*[\w.@+~-]+(?::[\w.@+~-]+)?", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_name(name: str, *, empty: GatewayError) -> None:
-    """Refuse a name that is none; blanks around it do not matter, without it `empty`."""
+    """Refuse what is no name anywhere; blanks around it do not matter, without it `empty`."""
     bare = name.strip()
     if not bare:
         raise empty
-    if len(bare) > MAX_NAME or not _NAME.fullmatch(bare):
+    if len(bare) > MAX_NAME or _CONTROL.search(bare):
         raise InvalidRequest("invalid model name", param="model")
 
 

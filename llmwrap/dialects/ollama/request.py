@@ -40,7 +40,7 @@ def read_request(form: str, body: bytes, service: ServiceSettings) -> Request:
     if told.get("model") or not service.default_model:
         names.check_name(told.get("model", ""), empty=_without_name(form))
     idle = _idle(form, told, keep_alive)
-    if form == "generate" and not idle:
+    if form == "generate" and idle != "unload":
         check_raw(told)
     if idle != "unload" and "options" in told:
         told["options"] = normal_options(told["options"])

@@ -11,6 +11,7 @@ from llmwrap.dialects.ollama.errors import reported_error
 from llmwrap.dialects.ollama.events import EventReader
 from llmwrap.dialects.ollama.likeness import like_frame, pattern_of
 from llmwrap.dialects.ollama.lines import MAX_LINE_BYTES, LineReader
+from llmwrap.dialects.upstream_json import read_odd
 from llmwrap.errors import UpstreamProtocolError
 
 
@@ -52,10 +53,9 @@ class StreamReader:
             return None
         try:
             data = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise UpstreamProtocolError(
-                "the upstream sent a line that is not JSON"
-            ) from error
+        except orjson.JSONDecodeError:
+            data = read_odd(line, "a line")
+            line = b""  # it has to be written anew
         return self._read(line, data)
 
     def _read(self, line: bytes, data: Any) -> Frame:

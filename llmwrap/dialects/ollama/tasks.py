@@ -17,6 +17,7 @@ from llmwrap.canonical.tasks import (
     ToolCall,
 )
 from llmwrap.dialects.ollama.images import part_of
+from llmwrap.dialects.ollama.listing import TEMPLATES
 from llmwrap.dialects.ollama.options import read_sampling
 from llmwrap.dialects.strict_json import write
 from llmwrap.errors import InvalidRequest
@@ -47,8 +48,9 @@ def _embedding(request: Request) -> Embedding:
 
 
 def _completion(body: Mapping[str, Any]) -> TextCompletion:
-    for name in ("images", "format", "template", "context"):
-        if body.get(name):
+    """A prompt as it stands, or a gap: there is no place for a system text in either."""
+    for name in ("images", "format", "template", "context", "system"):
+        if _asks_for(name, body):
             raise InvalidRequest(
                 f"{name} is not supported with raw or suffix for this model", param=name
             )
@@ -62,12 +64,18 @@ def _completion(body: Mapping[str, Any]) -> TextCompletion:
 def _generation(body: Mapping[str, Any]) -> tuple[Message, ...]:
     """The conversation that a prompt stands for."""
     for name in ("template", "context"):
-        if body.get(name):
+        if _asks_for(name, body):
             raise InvalidRequest(f"{name} is not supported for this model", param=name)
     user = Message("user", _parts(body["prompt"], body.get("images")))
     if system := body.get("system"):
         return Message("system", (Text(system),)), user
     return (user,)
+
+
+def _asks_for(name: str, body: Mapping[str, Any]) -> bool:
+    """Whether `body` says something by `name`; a template that is shown is no wish for another."""
+    told = body.get(name)
+    return bool(told) and not (name == "template" and told in TEMPLATES)
 
 
 def _chat(body: Mapping[str, Any], messages: tuple[Message, ...]) -> Chat:

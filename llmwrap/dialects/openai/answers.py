@@ -1,5 +1,6 @@
 """Plain answers between this dialect and values: of its servers, and for its clients."""
 
+import math
 from typing import Any
 
 import orjson
@@ -10,7 +11,12 @@ from llmwrap.canonical.ids import call_id
 from llmwrap.canonical.messages import Request
 from llmwrap.canonical.tasks import ToolCall
 from llmwrap.canonical.vectors import cut
-from llmwrap.dialects.openai.embeddings import estimated_usage, packed, unpacked
+from llmwrap.dialects.openai.embeddings import (
+    check_finite,
+    estimated_usage,
+    floats_of,
+    packed,
+)
 from llmwrap.dialects.openai.events import choice_index, read_usage
 from llmwrap.dialects.openai.logprobs import render_logprobs, render_older_logprobs
 from llmwrap.dialects.openai.response import (
@@ -18,6 +24,7 @@ from llmwrap.dialects.openai.response import (
     answer_events,
     read_answer_object,
 )
+from llmwrap.dialects.openai.said import render_reasoning
 from llmwrap.dialects.openai.tools import asks_for_functions
 from llmwrap.dialects.openai.turns import render_call
 from llmwrap.errors import UpstreamProtocolError
@@ -45,11 +52,16 @@ def read_vectors(body: bytes) -> Vectors:
 
 
 def _vector(row: dict[str, Any]) -> list[float]:
+    """The vector of a row; what is no number stays none, and dialects refuse it in their words."""
     vector = row.get("embedding")
     if isinstance(vector, str):
-        return unpacked(vector)
-    if isinstance(vector, list) and set(map(type, vector)) <= {float, int}:
-        return vector
+        return floats_of(vector)
+    if isinstance(vector, list):
+        kinds = set(map(type, vector))
+        if kinds <= {float, int}:
+            return vector
+        if kinds <= {float, int, type(None)}:
+            return [math.nan if each is None else each for each in vector]
     raise UpstreamProtocolError("the upstream sent a row without a vector")
 
 
@@ -58,12 +70,11 @@ def render_answer(request: Request, stamp: Stamp, answer: WholeAnswer) -> bytes:
     data: dict[str, Any] = {
         "id": ID_PREFIX[request.operation] + stamp.id,
         "object": OBJECTS[request.operation],
-        "created": int(stamp.began),
+        "created": answer.created or int(stamp.began),
         "model": request.model,
         "choices": [_choice(each, request, stamp) for each in answer.choices],
+        "usage": render_usage(answer.usage or Usage()),
     }
-    if answer.usage:
-        data["usage"] = render_usage(answer.usage)
     return orjson.dumps(data)
 
 
@@ -104,11 +115,6 @@ def _with_id(call: ToolCall, stamp: Stamp, choice: int, place: int) -> ToolCall:
     return ToolCall(call_id(stamp.id, choice, place), call.name, call.arguments)
 
 
-def render_reasoning(text: str) -> dict[str, str]:
-    """Under both names that clients look for (the AI SDK either, DeepSeek's the first)."""
-    return {"reasoning_content": text, "reasoning": text}
-
-
 def calls_end_as(request: Request) -> str:
     """The `finish_reason` of an answer that calls something, by the words of its client."""
     return "function_call" if asks_for_functions(request.body) else "tool_calls"
@@ -136,6 +142,8 @@ def render_usage(usage: Usage) -> dict[str, Any]:
 def render_vectors(request: Request, vectors: Vectors) -> bytes:
     """The vectors in the form and length that the client asked for."""
     dimensions = request.body.get("dimensions") or 0
+    for row in vectors.rows:
+        check_finite(row)
     rows = [cut(each, dimensions) for each in vectors.rows]
     usage = estimated_usage(request.body.get("input"))
     if vectors.prompt is not None:

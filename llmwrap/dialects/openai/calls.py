@@ -1,11 +1,13 @@
 """What another dialect's client asks for, as calls to a server of this dialect."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from llmwrap.canonical.tasks import Chat, Embedding, Target, Task, TextCompletion
 from llmwrap.dialects.base import Call
+from llmwrap.dialects.lazy_calls import Calls
 from llmwrap.dialects.openai.engines import Engine, engine_of
 from llmwrap.dialects.openai.mending import MENDABLE
 from llmwrap.dialects.openai.request import call_to
@@ -24,20 +26,25 @@ _BYTES_PER_TOKEN = 3
 """Fewer than texts in natural languages have (4), so that a prompt is not thought too short."""
 
 
-def render_task(task: Task, target: Target, *, stream: bool) -> tuple[Call, ...]:
+def render_task(task: Task, target: Target, *, stream: bool) -> Sequence[Call]:
     """The calls, one after another; InvalidRequest for what the server has no words for."""
     engine = engine_of(target.engine)
     if isinstance(task, Embedding):
-        return tuple(_embeddings(task, target, engine))
+        return _embeddings(task, target, engine)
     streaming: dict[str, Any] = {"stream": stream}
     if stream:
         streaming["stream_options"] = {"include_usage": True}
     if isinstance(task, Chat):
         return (call_to("chat", _chat(task, target, engine) | streaming, MENDABLE),)
-    return tuple(
-        call_to("text_completion", body | streaming, MENDABLE)
-        for body in _completions(task, target, engine)
-    )
+
+    def of_prompts(number: int) -> Call:
+        prompts = (
+            task.prompts if engine.takes_lists else task.prompts[number : number + 1]
+        )
+        body = _completion(replace(task, prompts=prompts), target, engine) | streaming
+        return call_to("text_completion", body, MENDABLE)
+
+    return Calls(1 if engine.takes_lists else len(task.prompts), of_prompts)
 
 
 def _chat(task: Chat, target: Target, engine: Engine) -> dict[str, Any]:
@@ -95,35 +102,26 @@ def _think(task: Chat, target: Target, engine: Engine) -> dict[str, Any]:
     return told
 
 
-def _completions(
-    task: TextCompletion, target: Target, engine: Engine
-) -> Iterator[dict[str, Any]]:
-    for prompts in _grouped(task, target, engine):
-        body: dict[str, Any] = {
-            "model": target.model,
-            "prompt": prompts[0] if len(prompts) == 1 else list(prompts),
-            **render_sampling(task.sampling, engine),
-        }
-        most = task.sampling.max_tokens
-        if most or engine.stops_early:
-            body["max_tokens"] = most or _room_after(prompts, target)
-        if task.suffix and engine.fills_gaps:
-            body["suffix"] = task.suffix
-        if task.sampling.top_logprobs is not None:
-            body["logprobs"] = task.sampling.top_logprobs
-        if task.n > 1:
-            body["n"] = task.n
-        yield body
-
-
-def _grouped(
-    task: TextCompletion, target: Target, engine: Engine
-) -> Iterable[tuple[str, ...]]:
-    """The prompts of each call, with the gap that is to be filled where there is one."""
+def _completion(task: TextCompletion, target: Target, engine: Engine) -> dict[str, Any]:
+    """Some prompts at once, with the gap that is to be filled where there is one."""
     prompts = task.prompts
     if task.suffix and not engine.fills_gaps:
         prompts = tuple(_with_gap(each, task.suffix, target) for each in prompts)
-    return (prompts,) if engine.takes_lists else ((each,) for each in prompts)
+    body: dict[str, Any] = {
+        "model": target.model,
+        "prompt": prompts[0] if len(prompts) == 1 else list(prompts),
+        **render_sampling(task.sampling, engine),
+    }
+    most = task.sampling.max_tokens
+    if most or engine.stops_early:
+        body["max_tokens"] = most or _room_after(prompts, target)
+    if task.suffix and engine.fills_gaps:
+        body["suffix"] = task.suffix
+    if task.sampling.top_logprobs is not None:
+        body["logprobs"] = task.sampling.top_logprobs
+    if task.n > 1:
+        body["n"] = task.n
+    return body
 
 
 def _with_gap(prefix: str, suffix: str, target: Target) -> str:
@@ -147,15 +145,15 @@ def _room_after(prompts: tuple[str, ...], target: Target) -> int:
     return max(_LEAST_TOKENS, context - longest // _BYTES_PER_TOKEN - 1)
 
 
-def _embeddings(task: Embedding, target: Target, engine: Engine) -> Iterator[Call]:
+def _embeddings(task: Embedding, target: Target, engine: Engine) -> Sequence[Call]:
     """One call for each batch; vectors are cut here, since most models cannot."""
-    body: dict[str, Any] = {
-        "model": target.model,
-        "input": [],
-        "encoding_format": "float",
-    }
+    size = max(1, target.embed_batch)
+    rest: dict[str, Any] = {"encoding_format": "float"}
     if task.truncate and engine.truncates:
-        body["truncate_prompt_tokens"] = -1
-    for start in range(0, len(task.inputs), target.embed_batch):
-        body["input"] = list(task.inputs[start : start + target.embed_batch])
-        yield call_to("embeddings", body)
+        rest["truncate_prompt_tokens"] = -1
+
+    def of_batch(number: int) -> Call:
+        texts = task.inputs[number * size : (number + 1) * size]
+        return call_to("embeddings", {"model": target.model, "input": texts, **rest})
+
+    return Calls(-(-len(task.inputs) // size), of_batch)

@@ -94,7 +94,7 @@ class OpenAI:
 
     def render_task(
         self, task: Task, target: Target, *, stream: bool
-    ) -> tuple[Call, ...]:
+    ) -> Sequence[Call]:
         return calls.render_task(task, target, stream=stream)
 
     def read_answer(self, body: bytes) -> tuple[Event, ...]:

@@ -27,6 +27,8 @@ def fit_vectors(data: dict[str, Any], request: Request) -> bool:
         elif isinstance(vector, str) and _floats_asked(request.body):
             row["embedding"] = unpacked(vector)
             changed = True
+        elif isinstance(vector, list):
+            _refuse_gaps(vector)
     if not isinstance(data.get("usage"), dict):
         data["usage"] = estimated_usage(request.body.get("input"))
         changed = True
@@ -37,28 +39,48 @@ def _floats_asked(body: Mapping[str, Any]) -> bool:
     return body.get("encoding_format") in (None, "float")
 
 
+_NO_NUMBERS = "the upstream sent a vector of no numbers"
+
+
+def _refuse_gaps(vector: list[Any]) -> None:
+    """A null is what is left of a NaN; other forms than numbers are the upstream's own."""
+    try:
+        sum(vector)  # much faster than to look for it
+    except TypeError as error:
+        if None in vector:
+            raise UpstreamProtocolError(_NO_NUMBERS) from error
+
+
 def packed(vector: Sequence[Any]) -> str:
     """A vector in base64; UpstreamProtocolError where it is none."""
     try:
         return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     except (struct.error, OverflowError) as error:
-        raise UpstreamProtocolError(
-            "the upstream sent a vector of no numbers"
-        ) from error
+        raise UpstreamProtocolError(_NO_NUMBERS) from error
 
 
 def unpacked(text: str) -> list[float]:
     """The vector that base64 says; UpstreamProtocolError where it says none."""
+    vector = floats_of(text)
+    check_finite(vector)
+    return vector
+
+
+def floats_of(text: str) -> list[float]:
+    """The same, whatever numbers are in it."""
     try:
         packed = base64.b64decode(text, validate=True)
-        vector = list(struct.unpack(f"<{len(packed) // 4}f", packed))
+        return list(struct.unpack(f"<{len(packed) // 4}f", packed))
     except (ValueError, struct.error) as error:
         raise UpstreamProtocolError(
             "the upstream sent a vector of no base64"
         ) from error
+
+
+def check_finite(vector: Sequence[float]) -> None:
+    """UpstreamProtocolError where a number of `vector` is none: JSON cannot say it."""
     if not all(map(math.isfinite, vector)):
         raise UpstreamProtocolError("the upstream sent a vector with a NaN or infinity")
-    return vector
 
 
 def estimated_usage(texts: Any) -> dict[str, int]:

@@ -15,6 +15,7 @@ from llmwrap.canonical.events import (
     Finished,
     LogprobsReported,
     ReasoningDelta,
+    Started,
     TextDelta,
     TokenLogprob,
     ToolCallDelta,
@@ -27,10 +28,10 @@ from llmwrap.dialects.openai.answers import (
     ID_PREFIX,
     calls_end_as,
     reason_of_calls,
-    render_reasoning,
     render_usage,
 )
 from llmwrap.dialects.openai.logprobs import render_logprobs, render_older_logprobs
+from llmwrap.dialects.openai.said import render_reasoning
 
 DONE = b"data: [DONE]\n\n"
 OBJECTS = {"chat": "chat.completion.chunk", "text_completion": "text_completion"}
@@ -44,13 +45,13 @@ class ChunkWriter:
         self._chat = request.operation == "chat"
         self._calls_end = calls_end_as(request)
         self._usage_asked = request.usage_asked
-        identity = {
+        self._known = {
             "id": ID_PREFIX[request.operation] + stamp.id,
             "object": OBJECTS[request.operation],
             "created": int(stamp.began),
             "model": request.model,
         }
-        self._identity = b"data: " + orjson.dumps(identity)[:-1]
+        self._identity = self._identified()
         self._before_text: dict[int, bytes] = {}
         self._after_text = b"}" if self._chat else b',"logprobs":null'
         self._after_text += b',"finish_reason":null}]}\n\n'
@@ -58,6 +59,9 @@ class ChunkWriter:
         self._characters: dict[int, int] = {}
         self._usage: Usage | None = None
         self.said_before = 0
+
+    def _identified(self) -> bytes:
+        return b"data: " + orjson.dumps(self._known)[:-1]
 
     def encode(self, events: Sequence[Event]) -> bytes:
         """The chunks that say what `events` say."""
@@ -91,6 +95,9 @@ class ChunkWriter:
         if isinstance(event, UsageReported):
             self._usage = event.usage
             return b""
+        if isinstance(event, Started) and event.created and not self._before_text:
+            self._known["created"] = event.created  # the upstream's, on every chunk
+            self._identity = self._identified()
         begun = self._begun(event.index)
         match event:
             case TextDelta(index=index, text=text):

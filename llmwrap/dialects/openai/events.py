@@ -16,7 +16,13 @@ from llmwrap.canonical.events import (
     ToolCallDelta,
     Usage,
 )
+from llmwrap.dialects.openai.call_numbers import CallNumbers
 from llmwrap.dialects.openai.logprobs import read_logprobs
+from llmwrap.dialects.openai.said import (
+    settle_arguments,
+    settle_content,
+    settle_reasoning,
+)
 
 
 def choice_index(choice: Mapping[str, Any]) -> int:
@@ -25,58 +31,91 @@ def choice_index(choice: Mapping[str, Any]) -> int:
     return index if type(index) is int else 0
 
 
-class CallNumbers:
-    """Numbers the tool calls of one stream, each choice's from 0 in the order they begin.
+class ChoiceReader:
+    """Reads the choices of one answer; with `numbers` those of a stream, piece by piece.
 
-    Some servers give every call the index 0, or none: a new id with a name begins a call then,
-    and a piece without an id goes on with the last.
+    `changed` turns true where the JSON had to be put right in place, so that it has to be
+    written anew for a client of this dialect.
     """
 
-    def __init__(self) -> None:
-        self._ids: dict[int, list[str]] = {}
-        self._numbers: dict[tuple[int, int], int] = {}
+    def __init__(self, numbers: CallNumbers | None = None) -> None:
+        self.changed = False
+        self._numbers = numbers
 
-    def number(self, choice: int, told: Any, call: ToolCallDelta) -> int:
-        """The number of the call that `call` is a piece of; `told` is its index on the wire."""
-        ids = self._ids.setdefault(choice, [])
-        if type(told) is not int:
-            if call.id:
-                known = call.id in ids
-                return ids.index(call.id) if known else self._begin(ids, call)
-            return len(ids) - 1 if ids else self._begin(ids, call)
-        number = self._numbers.get((choice, told))
-        other = call.id and call.name and number is not None and ids[number]
-        if number is None or (other and other != call.id):
-            number = self._begin(ids, call)
-            self._numbers[choice, told] = number
-        return number
+    def read(self, index: int, choice: dict[str, Any], events: list[Event]) -> bool:
+        """Append the events of choice `index`; whether it is finished with that."""
+        said = choice.get("delta") or choice.get("message")
+        if isinstance(said, dict):
+            self._read_said(index, said, events)
+        elif text := choice.get("text"):
+            events.append(TextDelta(index, str(text)))
+        if logprobs := choice.get("logprobs"):
+            _add_logprobs(index, logprobs, events)
+        if reason := choice.get("finish_reason"):
+            events.append(Finished(index, str(reason)))
+            return True
+        return False
 
-    def _begin(self, ids: list[str], call: ToolCallDelta) -> int:
-        ids.append(call.id)
-        return len(ids) - 1
+    def _read_said(self, index: int, said: dict[str, Any], events: list[Event]) -> None:
+        text = said.get("content")
+        if type(text) is not str and text is not None:
+            settle_content(said)
+            text = said["content"]
+            self.changed = True
+        if thought := said.get("reasoning_content") or said.get("reasoning"):
+            if type(thought) is not str:
+                thought = settle_reasoning(said)
+                self.changed = True
+            events.append(ReasoningDelta(index, thought))
+        if text:
+            events.append(TextDelta(index, text))
+        if not said.keys() <= _COMMON:
+            self._read_rest(index, said, events)
 
+    def _read_rest(self, index: int, said: dict[str, Any], events: list[Event]) -> None:
+        if refusal := said.get("refusal"):
+            events.append(TextDelta(index, str(refusal)))
+        if isinstance(audio := said.get("audio"), dict):
+            events.append(TextDelta(index, str(audio.get("transcript") or "(audio)")))
+        calls = said.get("tool_calls")
+        for place, call in enumerate(calls if isinstance(calls, list) else ()):
+            if isinstance(call, dict):
+                piece = self._tool_call(index, place, call)
+                events.append(self._numbered(index, call, piece))
+        if function := said.get("function_call"):
+            events.append(self._tool_call(index, 0, {"function": function}))
 
-def add_choice(
-    index: int,
-    choice: dict[str, Any],
-    events: list[Event],
-    numbers: CallNumbers | None = None,
-) -> bool:
-    """Append the events of choice `index`; `numbers` are those of its stream.
+    def _numbered(
+        self, index: int, call: dict[str, Any], piece: ToolCallDelta
+    ) -> ToolCallDelta:
+        """`piece` with its number in the stream, which is its index for the client too."""
+        if not self._numbers:
+            return piece
+        told = call.get("index")
+        number = self._numbers.number(index, told, piece)
+        if type(told) is not int or told != number:
+            call["index"] = number
+            self.changed = True
+        return piece if piece.call == number else replace(piece, call=number)
 
-    Whether it is finished with that.
-    """
-    said = choice.get("delta") or choice.get("message")
-    if isinstance(said, dict):
-        _add_said(index, said, events, numbers)
-    elif text := choice.get("text"):
-        events.append(TextDelta(index, str(text)))
-    if logprobs := choice.get("logprobs"):
-        _add_logprobs(index, logprobs, events)
-    if reason := choice.get("finish_reason"):
-        events.append(Finished(index, str(reason)))
-        return True
-    return False
+    def _tool_call(
+        self, index: int, place: int, call: Mapping[str, Any]
+    ) -> ToolCallDelta:
+        function = call.get("function") or call.get("custom")
+        if not isinstance(function, dict):
+            function = {}
+        name = "arguments" if "arguments" in function else "input"
+        arguments = function.get(name)
+        if type(arguments) is not str:
+            arguments = settle_arguments(function, name)
+            self.changed |= name in function
+        return ToolCallDelta(
+            index,
+            place,
+            str(call.get("id") or ""),
+            str(function.get("name") or ""),
+            arguments,
+        )
 
 
 def _add_logprobs(index: int, told: Any, events: list[Event]) -> None:
@@ -84,49 +123,8 @@ def _add_logprobs(index: int, told: Any, events: list[Event]) -> None:
         events.append(LogprobsReported(index, tokens))
 
 
-def _add_said(
-    index: int,
-    said: dict[str, Any],
-    events: list[Event],
-    numbers: CallNumbers | None,
-) -> None:
-    if thought := said.get("reasoning_content") or said.get("reasoning"):
-        events.append(ReasoningDelta(index, str(thought)))
-    if text := said.get("content"):
-        events.append(TextDelta(index, str(text)))
-    if said.keys() <= _COMMON:
-        return
-    if refusal := said.get("refusal"):
-        events.append(TextDelta(index, str(refusal)))
-    if isinstance(audio := said.get("audio"), dict):
-        events.append(TextDelta(index, str(audio.get("transcript") or "(audio)")))
-    calls = said.get("tool_calls")
-    for place, call in enumerate(calls if isinstance(calls, list) else ()):
-        if isinstance(call, dict):
-            piece = _tool_call(index, place, call)
-            if numbers:
-                number = numbers.number(index, call.get("index"), piece)
-                piece = replace(piece, call=number)
-            events.append(piece)
-    if function := said.get("function_call"):
-        events.append(_tool_call(index, 0, {"function": function}))
-
-
 _COMMON = frozenset({"role", "content", "reasoning", "reasoning_content"})
 """The keys of nearly every chunk: nothing else has to be looked for."""
-
-
-def _tool_call(index: int, place: int, call: Mapping[str, Any]) -> ToolCallDelta:
-    function = call.get("function") or call.get("custom")
-    if not isinstance(function, dict):
-        function = {}
-    return ToolCallDelta(
-        index,
-        place,
-        str(call.get("id") or ""),
-        str(function.get("name") or ""),
-        str(function.get("arguments") or function.get("input") or ""),
-    )
 
 
 def read_usage(data: Mapping[str, Any]) -> Usage | None:
@@ -140,6 +138,18 @@ def read_usage(data: Mapping[str, Any]) -> Usage | None:
         cached=_detail(usage, "prompt_tokens_details", "cached_tokens"),
         reasoning=_detail(usage, "completion_tokens_details", "reasoning_tokens"),
     )
+
+
+def read_counts(data: Mapping[str, Any]) -> Usage | None:
+    """The same, or what llama.cpp (2026) counts in `timings` where it reports no usage."""
+    timings = data.get("timings")
+    if (usage := read_usage(data)) or not isinstance(timings, dict):
+        return usage
+    if not {"prompt_n", "predicted_n"} & timings.keys():
+        return None
+    cached = count(timings.get("cache_n"))
+    prompt, said = count(timings.get("prompt_n")), count(timings.get("predicted_n"))
+    return Usage(prompt + cached, said, cached)
 
 
 def _detail(usage: Mapping[str, Any], group: str, name: str) -> int:

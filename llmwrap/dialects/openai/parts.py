@@ -47,8 +47,8 @@ def _image(where: str, told: Any) -> Part:
     if url[:5].lower() != "data:":
         return RemoteImage(url)
     kind, _, data = url[5:].partition(",")
-    mime, *parameters = kind.split(";")
-    if "base64" not in parameters:
+    mime, _, parameters = kind.partition(";")
+    if ";base64;" not in f";{parameters};":
         raise InvalidRequest(
             f"{where}.image_url is no data: URL in base64", param=f"{where}.image_url"
         )
@@ -64,8 +64,10 @@ def _audio(where: str, told: Any) -> Part:
 
 
 def _without_breaks(data: str) -> str:
-    """base64 as one line; looked at first, because it may be megabytes long."""
-    return "".join(data.split()) if any(map(data.__contains__, " \r\n\t")) else data
+    """base64 as one line; replaced and not split, because it may be megabytes long."""
+    for blank in " \r\n\t":
+        data = data.replace(blank, "")
+    return data
 
 
 def render_parts(parts: Sequence[Part]) -> str | list[dict[str, Any]]:

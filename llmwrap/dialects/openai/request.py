@@ -36,6 +36,9 @@ def read_request(
     else:
         schemas.judge(schemas.EMBEDDINGS, value)
         schemas.check_input(value)
+    if operation != "chat" and value.get("messages") is not None:
+        schemas.check_messages(value)  # vLLM embeds a conversation, with its pictures
+        check_media(value, media)
     options = value.get("stream_options") or {}
     return Request(
         operation=operation,

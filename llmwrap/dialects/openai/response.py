@@ -14,12 +14,13 @@ from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Headers, Model
 from llmwrap.dialects.openai.embeddings import fit_vectors
 from llmwrap.dialects.openai.events import (
-    add_choice,
+    ChoiceReader,
     choice_index,
     count,
-    read_usage,
+    read_counts,
 )
-from llmwrap.dialects.statuses import error_of_status, shown
+from llmwrap.dialects.statuses import error_of_status, read_error_body, shown
+from llmwrap.dialects.upstream_json import read_odd, written
 from llmwrap.errors import (
     GatewayError,
     ModelLoading,
@@ -63,11 +64,11 @@ def render_error(
 
 def pass_answer(request: Request, body: bytes) -> tuple[bytes, tuple[Event, ...]]:
     """A plain answer as it leaves: its own bytes unless a field must change."""
-    data = read_answer_object(body)
+    data, proper = _read(body)
     rows = "data" if request.operation == "embeddings" else "choices"
     if not isinstance(data.get(rows), list):
         raise UpstreamProtocolError(f"the upstream sent an answer without {rows}")
-    changed = False
+    changed = not proper
     wanted = {"model": request.model, "object": OBJECTS[request.operation]}
     for name, value in wanted.items():
         if data.get(name) != value:
@@ -75,41 +76,40 @@ def pass_answer(request: Request, body: bytes) -> tuple[bytes, tuple[Event, ...]
             changed = True
     if request.operation == "embeddings":
         changed |= fit_vectors(data, request)
-    return written(data) if changed else body, answer_events(data)
-
-
-def written(data: Mapping[str, Any]) -> bytes:
-    """What an upstream said as JSON again; UpstreamProtocolError where it nests too deep."""
-    try:
-        return orjson.dumps(data)
-    except orjson.JSONEncodeError as error:
-        raise UpstreamProtocolError(
-            "the upstream sent JSON that nests too deep"
-        ) from error
+    reader = ChoiceReader()
+    events = answer_events(data, reader)
+    return written(data) if changed or reader.changed else body, events
 
 
 def read_answer_object(body: bytes) -> dict[str, Any]:
     """A plain answer; a GatewayError where it is none, or reports an error."""
+    return _read(body)[0]
+
+
+def _read(body: bytes) -> tuple[dict[str, Any], bool]:
+    """The same, and whether `body` is JSON that every client can read."""
+    proper = True
     try:
         data = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise UpstreamProtocolError(
-            "the upstream sent an answer that is not JSON"
-        ) from error
+    except orjson.JSONDecodeError:
+        data, proper = read_odd(body, "an answer"), False
     if not isinstance(data, dict):
         raise UpstreamProtocolError("the upstream sent an answer that is no object")
     if failure := reported_error(data):
         raise failure
-    return data
+    return data, proper
 
 
-def answer_events(data: Mapping[str, Any]) -> tuple[Event, ...]:
-    """What a plain answer says, each choice whole."""
+def answer_events(
+    data: Mapping[str, Any], reader: ChoiceReader | None = None
+) -> tuple[Event, ...]:
+    """What a plain answer says, each choice whole; `reader` tells what was put right in it."""
     events: list[Event] = []
+    reader = reader or ChoiceReader()
     for choice in data.get("choices") or ():
         if isinstance(choice, dict):
-            add_choice(choice_index(choice), choice, events)
-    if usage := read_usage(data):
+            reader.read(choice_index(choice), choice, events)
+    if usage := read_counts(data):
         events.append(UsageReported(usage))
     return tuple(events)
 
@@ -151,10 +151,7 @@ def _status_told(error: Any) -> int:
 
 def read_error(status: int, body: bytes) -> GatewayError:
     """What an upstream's error answer means; its text is kept, its HTML is not."""
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        data = None
+    data = read_error_body(body)
     if isinstance(data, dict):
         data = data.get("error") or data
     return error_of(status, data)

@@ -59,11 +59,8 @@ def _max_tokens(body: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _stop(told: Any) -> tuple[str, ...]:
-    stops = [told] if isinstance(told, str) else told or []
-    if not isinstance(stops, list) or any(type(each) is not str for each in stops):
-        refuse("stop", told, "a string, or an array of strings")
-    return tuple(filter(None, stops))
+def _stop(told: str | list[str] | None) -> tuple[str, ...]:
+    return tuple(filter(None, [told] if isinstance(told, str) else told or ()))
 
 
 def chat_logprobs(body: Mapping[str, Any]) -> int | None:

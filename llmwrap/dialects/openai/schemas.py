@@ -22,8 +22,21 @@ REDIRECTING = (
 )
 """Names that other gateways obey as orders to send the request, or a key, elsewhere."""
 
+PEERS = ("kv_transfer_params", "ec_transfer_params", "bootstrap_host")
+"""Names by which vLLM 0.16 and SGLang 0.5 are told of a host to fetch from (2026-11)."""
+
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 MAX_INPUTS = 2048
+"""OpenAI's own limit of the texts in one request; text completions are held to it too."""
+
+MAX_CHOICES = 128
+"""OpenAI's own limit of `n`."""
+
+MAX_TOKENS = 100_000_000
+"""Ten times what the longest model of 2026-11 can read."""
+
+MAX_STOPS = 128
+"""vLLM has no limit, OpenAI's own is 4."""
 
 
 class _Optional(fields.Field[Any]):
@@ -57,15 +70,27 @@ class _Number(_Optional):
 
 
 class _Count(_Optional):
-    """A JSON integer of at least `low`."""
+    """A JSON integer of at least `low`, and at most `high` where that is not 0."""
 
-    def __init__(self, low: int) -> None:
+    def __init__(self, low: int, high: int = 0) -> None:
         super().__init__()
-        self.low = low
-        self.accepts = f"an integer of at least {low}"
+        self.low, self.high = low, high or float("inf")
+        most = f"from {low} to {high}" if high else f"of at least {low}"
+        self.accepts = f"an integer {most}"
 
     def fits(self, value: Any) -> bool:
-        return type(value) is int and value >= self.low
+        return type(value) is int and self.low <= value <= self.high
+
+
+class _Stops(_Optional):
+    """A string, or not too many of them."""
+
+    accepts = f"a string, or an array of at most {MAX_STOPS} strings"
+
+    def fits(self, value: Any) -> bool:
+        if type(value) is not list:
+            return type(value) is str
+        return len(value) <= MAX_STOPS and all(type(each) is str for each in value)
 
 
 class _OfType(_Optional):
@@ -89,20 +114,22 @@ class _Common(Schema):
 
 
 class _Generation(_Common):
-    n = _Count(1)
+    n = _Count(1, MAX_CHOICES)
     temperature = _Number(0, 2)
     top_p = _Number(0, 1)
+    stop = _Stops()
 
 
 class _Chat(_Generation):
-    max_tokens = _Count(1)
-    max_completion_tokens = _Count(1)
+    max_tokens = _Count(1, MAX_TOKENS)
+    max_completion_tokens = _Count(1, MAX_TOKENS)
     tools = _OfType(list, "an array")
     response_format = _OfType(dict, "an object")
 
 
 class _TextCompletion(_Generation):
-    max_tokens = _Count(0)
+    max_tokens = _Count(0, MAX_TOKENS)
+    best_of = _Count(0, MAX_CHOICES)
 
 
 class _Embeddings(_Common):
@@ -123,6 +150,12 @@ def judge(schema: Schema, body: Mapping[str, Any]) -> None:
                 f"{name} is not accepted: where a request goes is configured here",
                 param=name,
             )
+    for name in PEERS:
+        if body.get(name) is not None:
+            raise UnsupportedParameter(
+                f"{name} is not accepted: what a model's server fetches is configured there",
+                param=name,
+            )
     for name, value in body.items():
         field = schema.fields.get(name)
         if field is None:
@@ -139,7 +172,7 @@ def judge(schema: Schema, body: Mapping[str, Any]) -> None:
 
 
 def check_messages(body: Mapping[str, Any]) -> None:
-    """Refuse a chat whose `messages` are no messages, naming the spot."""
+    """Refuse a body whose `messages` are no messages, naming the spot."""
     messages = body.get("messages")
     if messages is None:
         raise MissingParameter("messages is missing", param="messages")
@@ -179,12 +212,24 @@ def check_prompt(body: Mapping[str, Any]) -> None:
     if type(prompt) is not list or not prompt:
         refuse("prompt", prompt, "a string, or a non-empty array of strings or tokens")
     _check_items("prompt", prompt)
+    if type(prompt[0]) is not int:
+        _check_answers(len(prompt), body.get("n") or 1)
+
+
+def _check_answers(prompts: int, n: int) -> None:
+    """Refuse a small request for very many answers."""
+    if prompts * n > MAX_INPUTS:
+        times = f", each {n} times" if n > 1 else ""
+        raise InvalidRequest(
+            f"prompt has {prompts} items{times}; accepted: at most {MAX_INPUTS} answers",
+            param="prompt",
+        )
 
 
 def check_input(body: Mapping[str, Any]) -> None:
     """Refuse embeddings of nothing, of too much, or of what is no text or token."""
     value = body.get("input")
-    if value is None and "messages" in body:
+    if value is None and body.get("messages") is not None:
         return
     if value is None:
         raise MissingParameter("input is missing", param="input")

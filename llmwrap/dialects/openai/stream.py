@@ -13,11 +13,12 @@ from llmwrap.canonical.events import Event, Started, UsageReported
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects.base import Frame, LikeFrame
 from llmwrap.dialects.framing import SseReader, SseRecord
+from llmwrap.dialects.openai.call_numbers import CallNumbers
 from llmwrap.dialects.openai.encoding import OBJECTS, ChunkWriter
 from llmwrap.dialects.openai.events import (
-    CallNumbers,
-    add_choice,
+    ChoiceReader,
     choice_index,
+    read_counts,
     read_usage,
 )
 from llmwrap.dialects.openai.likeness import Likeness, likeness_of, text_alone
@@ -25,8 +26,8 @@ from llmwrap.dialects.openai.response import (
     error_body,
     error_of,
     reported_error,
-    written,
 )
+from llmwrap.dialects.upstream_json import read_odd, written
 from llmwrap.errors import GatewayError, UpstreamProtocolError
 
 HEARTBEAT = b": keep-alive\n\n"
@@ -41,7 +42,7 @@ class StreamReader:
         self._records = SseReader()
         self._open: set[int] = set()
         self._finished: set[int] = set()
-        self._calls = CallNumbers()
+        self._choices = ChoiceReader(CallNumbers())
         self._like: Likeness | None = None
         self._like_index = 0
         self._next_like: Likeness | None = None  # set where an event may begin
@@ -76,28 +77,35 @@ class StreamReader:
     def _frame(self, record: SseRecord) -> Frame | None:
         try:
             data = orjson.loads(record.data)
-        except orjson.JSONDecodeError as error:
-            raise UpstreamProtocolError(
-                "the upstream sent an event that is not JSON"
-            ) from error
+        except orjson.JSONDecodeError:
+            data = read_odd(record.data, "an event")
+            record = SseRecord(b"", record.name)  # it has to be written anew
         if not isinstance(data, dict):
             raise UpstreamProtocolError("the upstream sent an event that is no object")
         if failure := reported_error(data):
             raise failure
         choices = data.get("choices")
         if not isinstance(choices, list):
-            if record.name == b"error":
-                raise error_of(500, data)
-            if record.name not in (b"", b"message"):
-                return None
-            raise UpstreamProtocolError("the upstream sent an event without choices")
+            return self._without_choices(record, data)
         events = self._events(data, choices)
-        if b"\n" in record.data:
+        if self._choices.changed or b"\n" in record.data:
+            self._choices.changed = False
             return Frame(b"", data, events)
         if text := text_alone(data):
             self._like = likeness_of(_event(record.data), text)
             self._like_index = choice_index(choices[0])
         return Frame(record.data, data, events)
+
+    def _without_choices(self, record: SseRecord, data: dict[str, Any]) -> Frame | None:
+        """An event that is nothing but usage, or one of a name that says nothing to us."""
+        if record.name == b"error":
+            raise error_of(500, data)
+        if usage := read_usage(data):
+            data["choices"] = []
+            return Frame(b"", data, [UsageReported(usage)])
+        if record.name in (b"", b"message"):
+            raise UpstreamProtocolError("the upstream sent an event without choices")
+        return None
 
     def _events(self, data: dict[str, Any], choices: list[Any]) -> list[Event]:
         events: list[Event] = []
@@ -110,9 +118,9 @@ class StreamReader:
             if index not in self._open:
                 self._open.add(index)
                 events.append(Started(index))
-            if add_choice(index, choice, events, self._calls):
+            if self._choices.read(index, choice, events):
                 self._finished.add(index)
-        if data.get("usage") and (usage := read_usage(data)):
+        if (data.get("usage") or self._finished) and (usage := read_counts(data)):
             events.append(UsageReported(usage))
         return events
 
@@ -158,10 +166,12 @@ class StreamEncoder:
 
     def _write(self, raw: bytes, data: dict[str, Any]) -> bytes:
         changed = not raw
+        if changed:
+            self._identify(data)
         if self._said_before is not None:
             self._join(data, self._said_before)
             changed = True
-        elif not self._identity:
+        elif not self._identity and data["choices"]:
             self._identity = {name: data.get(name) for name in ("id", "created")}
         if data.get("model") != self._model:
             data["model"] = self._model
@@ -175,6 +185,12 @@ class StreamEncoder:
             del data["usage"]
             changed = True
         return _event(written(data) if changed else raw)
+
+    def _identify(self, data: dict[str, Any]) -> None:
+        """Give a chunk what all of a stream have in common, where it lacks that."""
+        for name, value in self._identity.items():
+            if value is not None and data.get(name) is None:
+                data[name] = value
 
     def encode(self, events: Sequence[Event], at: float) -> bytes:
         """Chunks of our own; when they are written does not show in them."""

@@ -22,13 +22,10 @@ from llmwrap.dialects.openai.sampling import (
     count,
     read_sampling,
 )
-from llmwrap.dialects.openai.schemas import refuse
+from llmwrap.dialects.openai.schemas import MAX_CHOICES, refuse
 from llmwrap.dialects.openai.tools import read_tools
 from llmwrap.dialects.openai.turns import read_turns
 from llmwrap.errors import InvalidRequest, MissingParameter, UnsupportedParameter
-
-MOST_CHOICES = 128
-"""OpenAI's own limit of `n`; where a server has no `n`, each is a call."""
 
 _EFFORTS: Mapping[str, Think] = {
     "none": False,
@@ -75,19 +72,26 @@ def _chat(body: Mapping[str, Any]) -> Chat:
         format=_format(body),
         think=_think(body),
         sampling=read_sampling(body, chat_logprobs(body)),
-        n=_choices(body),
+        n=body.get("n") or 1,
     )
 
 
 def _completion(body: Mapping[str, Any]) -> TextCompletion:
-    n = _choices(body)
+    n = body.get("n") or 1
     if count(body, "best_of") not in (None, n):
         _cannot_say("best_of")
     suffix = body.get("suffix") or ""
     if not isinstance(suffix, str):
         refuse("suffix", suffix, "a string")
+    prompts = _texts(body, "prompt")
+    if len(prompts) * n > MAX_CHOICES:
+        raise InvalidRequest(
+            f"prompt has {len(prompts)} items, each {n} times; accepted for this model: at"
+            f" most {MAX_CHOICES} answers",
+            param="prompt",
+        )
     return TextCompletion(
-        prompts=_texts(body, "prompt"),
+        prompts=prompts,
         suffix=suffix,
         sampling=read_sampling(body, completion_logprobs(body)),
         n=n,
@@ -117,13 +121,6 @@ def _texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
             param=name,
         )
     return tuple(texts)
-
-
-def _choices(body: Mapping[str, Any]) -> int:
-    n: int = body.get("n") or 1
-    if n > MOST_CHOICES:
-        refuse("n", n, f"an integer from 1 to {MOST_CHOICES}")
-    return n
 
 
 def _format(body: Mapping[str, Any]) -> Format:
