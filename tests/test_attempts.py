@@ -145,8 +145,10 @@ def test_full_upstreams_are_no_failure() -> None:
 def test_given_up_ticket_holds_nothing() -> None:
     trial = Trial(pool=make_pool(*make_upstreams("a", max_in_flight=1)))
     held = leased(trial.pool)
-    ticket = trial.attempts.wait(NOW, FAR)
-    trial.attempts.give_up(ticket, NOW)
+    trial.attempts.wait(NOW, FAR)
+    assert trial.attempts.waiting
+    trial.attempts.leave_queue(NOW)
+    assert not trial.attempts.waiting
     held.release(NOW)
     assert trial.upstreams["a"].in_flight == 0
 

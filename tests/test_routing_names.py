@@ -195,3 +195,27 @@ def test_default_that_may_not_be_used_is_passed_over() -> None:
     assert found.resolve(at, "", "chat", only("b")).model == "b"
     with pytest.raises(MissingParameter):
         found.resolve(at, "", "chat", only("c"))
+
+
+@pytest.mark.parametrize("judged", [scope(), LOOSE])
+def test_name_that_is_too_long_for_any_model_is_not_looked_at(judged: Scope) -> None:
+    seen: list[str] = []
+
+    def noting(name: str) -> bool:
+        seen.append(name)
+        return True
+
+    found, _ = router({"b": models("m")}, pool_of("a", "*"), pool_of("b", "*"))
+    assert found.resolve(judged, "x" * 512, "chat", noting).pool.name == "a"
+    seen.clear()
+    for ask in (
+        lambda: found.resolve(judged, "x" * 513, "chat", noting),
+        lambda: found.model(judged, "x" * 513, noting),
+    ):
+        with pytest.raises(ModelNotFound) as caught:
+            ask()
+        assert (caught.value.status, len(caught.value.model)) == (404, 200)
+        assert caught.value.message == (
+            f"model '{'x' * 200}' is not served by {judged.prefix}; available: m"
+        )
+    assert set(seen) == {"m"}

@@ -102,3 +102,110 @@ def test_refusal_names_the_scheme_and_not_the_address() -> None:
 def test_media_id_is_refused_while_nothing_resolves_it(url: str) -> None:
     with pytest.raises(InvalidRequest, match=r"media\.resolve_url is not built yet"):
         read("chat", _chat(_image(url)))
+
+
+def _body(operation: str, part: dict[str, Any]) -> dict[str, Any]:
+    own = {"text_completion": {"prompt": "p"}, "embeddings": {}, "chat": {}}
+    return _chat(part) | own[operation]
+
+
+@pytest.mark.parametrize("operation", ["chat", "text_completion", "embeddings"])
+def test_messages_are_looked_at_whatever_is_asked(operation: Any) -> None:
+    """vLLM makes vectors of a conversation, and fetches its pictures (2026-11)."""
+    body = _body(operation, _image("http://169.254.169.254/latest"))
+    with pytest.raises(InvalidRequest) as caught:
+        read(operation, body)
+    assert caught.value.param == WHERE
+    assert read(operation, body, media=Media(remote="forward")).body == body
+    assert read(operation, _body(operation, _image(PIXEL))).model == "m"
+
+
+def test_messages_beside_a_text_are_looked_at() -> None:
+    body = _chat(_image("http://a")) | {"input": "text"}
+    with pytest.raises(InvalidRequest) as caught:
+        read("embeddings", body)
+    assert caught.value.param == WHERE
+
+
+def _deep(part: Any, levels: int) -> Any:
+    for _ in range(levels):
+        part = [part]
+    return part
+
+
+PART = "messages[0].content[1]"
+REMOTE = {"url": "http://a"}
+
+
+@pytest.mark.parametrize(
+    ("part", "param"),
+    [
+        ({"type": "input_image", "image_url": "http://a"}, f"{PART}.image_url"),
+        ({"type": "input_file", "file_url": "http://a"}, f"{PART}.file_url"),
+        ({"type": "image_url", "image_url": [REMOTE]}, f"{PART}.image_url"),
+        ({"type": "image_url", "image_url": {"url": REMOTE}}, f"{PART}.image_url.url"),
+        (
+            {"type": "input_audio", "input_audio": {"data": "http://a"}},
+            f"{PART}.input_audio",
+        ),
+        (
+            {"type": "input_audio", "input_audio": {"url": "file:///etc/passwd"}},
+            f"{PART}.input_audio",
+        ),
+        ({"type": "image", "image": "http://a"}, f"{PART}.image"),
+        ({"type": "video", "video": ["AAAA", "FILE:/etc/passwd"]}, f"{PART}.video"),
+        ({"type": "input_video", "input_video": REMOTE}, f"{PART}.input_video"),
+        ({"type": "image_pil", "image_pil": "\n http://a"}, f"{PART}.image_pil"),
+        ({"type": "image_pil", "image_pil": "ht\ntp://a"}, f"{PART}.image_pil"),
+        ({"type": "image_pil", "image_pil": "http:a"}, f"{PART}.image_pil"),
+        ({"type": "image_embeds", "image_embeds": "s3://a/b"}, f"{PART}.image_embeds"),
+        ({"type": "text", "text": {"image_url": REMOTE}}, f"{PART}.text"),
+        ({"type": "text", "text": "x", "more": [{"image_url": "x"}]}, f"{PART}.more"),
+        (
+            {"type": "tool_result", "content": [{"image_url": REMOTE}]},
+            f"{PART}.content",
+        ),
+    ],
+)
+def test_address_is_found_wherever_it_stands_in_a_part(
+    part: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read("chat", _chat(part))
+    assert caught.value.param is not None
+    assert caught.value.param.removesuffix(".url") == param.removesuffix(".url")
+
+
+def test_address_is_found_deeper_than_python_calls() -> None:
+    held = b"[" * 1000 + b'{"image_url":"http://a"}' + b"]" * 1000
+    part = b'{"type":"x","x":%b}' % held
+    with pytest.raises(InvalidRequest) as caught:
+        read("chat", b'{"messages":[{"role":"user","content":[%b]}]}' % part)
+    assert caught.value.param == "messages[0].content[0].x"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "text", "text": "http://a", "cache_control": {"type": "ephemeral"}},
+        {"type": "output_text", "text": "x", "annotations": [REMOTE]},
+        {"type": "tool_result", "content": "http://a", "id": "a:b"},
+        {"type": "file", "file": {"filename": "file:a", "file_data": PIXEL}},
+        {"type": "image_embeds", "image_embeds": "//uQ/9j/AAAA+/="},
+        {"type": "image_pil", "image_pil": None, "uuid": "u"},
+        {"type": "image_url", "image_url": {"url": PIXEL}, "size": [1, 2.5, True]},
+        {"type": "x", "x": _deep("x", 200)},
+    ],
+)
+def test_part_that_only_speaks_of_an_address_passes(part: dict[str, Any]) -> None:
+    assert read("chat", _chat(part)).body == _chat(part)
+
+
+@pytest.mark.parametrize("name", ["mm_processor_kwargs", "media_io_kwargs"])
+def test_options_of_media_are_looked_at(name: str) -> None:
+    body = _chat(_image(PIXEL))
+    for told in ({"video": {"num_frames": 4, "fps": 2.0}}, 5, "x", None):
+        assert read("chat", body | {name: told}).model == "m"
+    with pytest.raises(InvalidRequest) as caught:
+        read("chat", body | {name: {"video": {"from": "http://a"}}})
+    assert caught.value.param == name

@@ -1,5 +1,6 @@
 """What a client of the OpenAI dialect asks, as other dialects can write it."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -113,6 +114,29 @@ def test_earlier_thoughts_are_read_under_both_names(key: str) -> None:
 def test_refusal_of_an_assistant_is_what_it_said() -> None:
     (read,) = messages({"role": "assistant", "content": None, "refusal": "no"})
     assert read.text == "no"
+
+
+@pytest.mark.parametrize("kind", ["image/png", "image/png;a=b", ""])
+def test_picture_is_read_whatever_its_data_url_says_beside(kind: str) -> None:
+    url = f"data:{kind};base64,AA \r\n\tAA"
+    image = {"type": "image_url", "image_url": {"url": url}}
+    (read,) = messages({"role": "user", "content": [image]})
+    assert read.parts == (Image(kind.partition(";")[0] or "image/jpeg", "AAAA"),)
+
+
+@pytest.mark.parametrize("url", ["data:{};base64,AAAA", "data:;base64,{}"])
+def test_picture_of_nothing_but_marks_takes_no_more_than_its_length(url: str) -> None:
+    """Split, each mark took the memory of a text."""
+    url = url.format("; a" * 1_000_000)
+    image = {"type": "image_url", "image_url": {"url": url}}
+    request = read("chat", HI | {"messages": [{"role": "user", "content": [image]}]})
+    tracemalloc.start()
+    try:
+        read_task(request)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * len(url)
 
 
 def test_tools_keep_their_schema_and_what_else_was_said_of_them() -> None:

@@ -145,6 +145,30 @@ def test_ollama_client_gets_the_length_that_the_server_has_room_for() -> None:
     assert sent(step)["max_tokens"] == 2046
 
 
+def test_fields_that_the_server_does_not_know_are_left_out_together() -> None:
+    """An Ollama client asked for no field of vLLM's; a server that is not vLLM names them."""
+    bench = Bench(make_pool(openai()), "ollama", "/api/chat", STREAM | {"think": False})
+    first = sent(bench.start())
+    assert {"stream_options", "chat_template_kwargs"} <= first.keys()
+    told = b'{"error":{"message":"unknown: stream_options, chat_template_kwargs"}}'
+    left = sent(asked(refused(bench, told)))
+    assert first.keys() - left.keys() == {"stream_options", "chat_template_kwargs"}
+
+
+def test_texts_are_not_cut_by_a_server_that_cannot() -> None:
+    """In no batch, though only the first was refused."""
+    pool = make_pool(openai(embed_batch=1), kind="embed")
+    bench = Bench(pool, "ollama", "/api/embed", {"input": ["a", "b"]})
+    assert sent(bench.start())["truncate_prompt_tokens"] == -1
+    told = b'{"detail":[{"loc":["body","truncate_prompt_tokens"],"msg":"extra"}]}'
+    step = asked(bench.answered(JSON, told, 422))
+    assert "truncate_prompt_tokens" not in sent(step)
+    row = {"object": "embedding", "index": 0, "embedding": [1.0]}
+    step = asked(bench.answered(JSON, orjson.dumps({"data": [row]})))
+    assert sent(step)["input"] == ["b"]
+    assert "truncate_prompt_tokens" not in sent(step)
+
+
 def test_server_without_tools_is_told_of_as_ollama_does() -> None:
     tools = [{"type": "function", "function": {"name": "f"}}]
     pool = make_pool(openai())

@@ -48,6 +48,7 @@ CHAT_TABLE: list[tuple[str, Any, str]] = [
     ("max_tokens", -1, "max_tokens"),
     ("max_tokens", 1.5, "max_tokens"),
     ("max_tokens", True, "max_tokens"),
+    ("max_tokens", 10**9, "max_tokens"),
     ("max_completion_tokens", 0, "max_completion_tokens"),
     ("max_completion_tokens", "5", "max_completion_tokens"),
     ("tools", {}, "tools"),
@@ -64,6 +65,8 @@ COMPLETION_TABLE: list[tuple[str, Any, str]] = [
     ("prompt", ["a", 1], "prompt[1]"),
     ("prompt", [[1, 2], []], "prompt[1]"),
     ("prompt", [[1, "a"]], "prompt[0]"),
+    ("prompt", ["a"] * 2049, "prompt"),
+    ("best_of", 10**6, "best_of"),
     ("max_tokens", -1, "max_tokens"),
 ]
 
@@ -74,6 +77,9 @@ BOTH_TABLE: list[tuple[str, Any, str]] = [
     ("stream", 1, "stream"),
     ("n", 0, "n"),
     ("n", -1, "n"),
+    ("n", 10**6, "n"),
+    ("stop", ["x"] * 1000, "stop"),
+    ("stop", 1, "stop"),
     ("n", 1.0, "n"),
     ("n", "2", "n"),
     ("n", True, "n"),

@@ -8,6 +8,7 @@ from tests.web.surface import (
     GENERATING,
     Body,
     Stage,
+    body_for,
     chat_body,
     refusal,
 )
@@ -62,6 +63,20 @@ def test_remote_image_is_400(stage: Stage, prefix: str, scheme: str) -> None:
     error = refusal(stage.gateway.post(f"{prefix}/chat/completions", body), 400)
     assert error["param"] == "messages[0].content[1].image_url.url"
     assert error["code"] == "invalid_value"
+    assert stage.asked == 0
+
+
+@pytest.mark.parametrize("path", ["embeddings", "completions"])
+def test_remote_image_in_messages_is_400_whatever_is_asked(
+    stage: Stage, path: str
+) -> None:
+    route = f"/v1/{path}"
+    messages = with_part(image("http://169.254.169.254/latest"))["messages"]
+    body = body_for(route, messages=messages)
+    if path == "embeddings":
+        del body["input"]
+    error = refusal(stage.gateway.post(route, body), 400)
+    assert error["param"] == "messages[0].content[1].image_url.url"
     assert stage.asked == 0
 
 

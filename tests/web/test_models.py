@@ -120,3 +120,10 @@ def test_every_listed_model_can_be_called(stage: Stage) -> None:
         answer = stage.gateway.post(route, body_for(route) | {"model": entry["id"]})
         assert answer.status_code == 200, entry["id"]
         assert answer.json()["model"] == entry["id"]
+
+
+@pytest.mark.parametrize("prefix", ["/api/v1", "/v1"])
+def test_single_model_of_too_long_a_name_is_404(gateway: Gateway, prefix: str) -> None:
+    error = refusal(gateway.get(f"{prefix}/models/{'m' * 513}"), 404)
+    assert error["param"] == "model"
+    assert len(error["message"]) < 1200

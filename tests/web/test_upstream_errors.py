@@ -228,11 +228,22 @@ def test_error_under_status_200_has_its_real_status(
         assert (error["message"], error["code"]) == ("m", code)
 
 
+def test_number_that_is_none_leaves_as_strict_json(alone: Pair) -> None:
+    said = b'{"index":0,"message":{"role":"assistant","content":"a"},"logprobs":'
+    said += b'{"content":[{"token":"a","logprob":-Infinity}]},"finish_reason":"stop"}'
+    raw = b'{"choices":[' + said + b'],"x":NaN}'
+    alone.first.fake.chat(answer(200, raw, "application/json"))
+    got = alone.gateway.post(NEW, alone.body())
+    told = json.loads(got.text, parse_constant=pytest.fail)
+    token = told["choices"][0]["logprobs"]["content"][0]
+    assert (told["x"], token["logprob"]) == (None, -9999.0)
+
+
 NO_ANSWERS: dict[str, tuple[int, bytes, str]] = {
     "html": (200, b"<html>log in</html>", "text/html"),
     "empty": (200, b"", "application/json"),
     "not_json": (200, b'{"choices": [', "application/json"),
-    "nan": (200, b'{"choices": [], "x": NaN}', "application/json"),
+    "nan": (200, b'{"choices": [], "x": nan}', "application/json"),
     "array": (200, b"[]", "application/json"),
     "no_choices": (200, b"{}", "application/json"),
     "choices_no_list": (200, b'{"choices": {}}', "application/json"),

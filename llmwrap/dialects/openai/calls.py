@@ -154,6 +154,7 @@ def _embeddings(task: Embedding, target: Target, engine: Engine) -> Sequence[Cal
 
     def of_batch(number: int) -> Call:
         texts = task.inputs[number * size : (number + 1) * size]
-        return call_to("embeddings", {"model": target.model, "input": texts, **rest})
+        body = {"model": target.model, "input": texts, **rest}
+        return call_to("embeddings", body, MENDABLE)
 
     return Calls(-(-len(task.inputs) // size), of_batch)

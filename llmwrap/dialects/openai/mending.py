@@ -1,7 +1,7 @@
 """Calls that a server refused for a field that the client did not ask for, made acceptable.
 
-Servers that do not know `stream_options` name it in their refusal, each in its own words: Azure
-2024-05, xAI 2025-04, Mistral 2025-08. How a refusal tells the limits of an answer: vLLM 0.4-0.20
+Servers that do not know an extra field name it in their refusal, each in its own words:
+`stream_options` Azure 2024-05, xAI 2025-04, Mistral 2025-08; those of vLLM whoever is not it. How a refusal tells the limits of an answer: vLLM 0.4-0.20
 and OpenAI (2026-05).
 """
 
@@ -17,7 +17,9 @@ from llmwrap.errors import GatewayError, UpstreamRefusal
 
 _LENGTHS = ("max_tokens", "max_completion_tokens")
 
-MENDABLE = ("stream_options", *_LENGTHS)
+_EXTRAS = ("stream_options", "chat_template_kwargs", "truncate_prompt_tokens")
+
+MENDABLE = (*_EXTRAS, *_LENGTHS)
 """What is ours in a call that another dialect's client asked for."""
 
 _CONTEXT = re.compile(r"maximum context length is (\d+) tokens")
@@ -36,8 +38,9 @@ def mended(call: Call, error: GatewayError) -> Call | None:
     body: dict[str, Any] = orjson.loads(call.body)
     refused = f"{error.param} {error.message}"
     ours = [name for name in call.ours if name in body]
-    if "stream_options" in ours and "stream_options" in refused:
-        return replace(call, body=write(_without(body, "stream_options")))
+    extras = [name for name in ours if name in _EXTRAS and name in refused]
+    if extras:
+        return replace(call, body=write(_without(body, *extras)))
     room = _room(body, refused)
     for name in ours if room else ():
         if name in _LENGTHS:
@@ -52,8 +55,8 @@ def _shortened(body: dict[str, Any], name: str, room: int) -> dict[str, Any]:
     return _without(body, name)
 
 
-def _without(body: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if key != name}
+def _without(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in names}
 
 
 def _room(body: dict[str, Any], refusal: str) -> int:
