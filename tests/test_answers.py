@@ -153,3 +153,20 @@ def test_error_answer_is_read_to_its_bound() -> None:
     answer.feed(b" ", AT)
     assert answer.ended
     assert type(answer.failure) is UpstreamMute
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", UpstreamMute),
+        (b" \r\n", UpstreamMute),
+        (b"Internal Server Error", UpstreamError),
+        (b"<h1>500</h1>", UpstreamError),
+        (b"{}", UpstreamError),
+    ],
+)
+def test_only_silence_may_be_a_crash(body: bytes, kind: type[UpstreamError]) -> None:
+    answer = ErrorAnswer(OpenAI(), 500)
+    answer.feed(body, AT)
+    answer.end(AT)
+    assert type(answer.failure) is kind

@@ -21,7 +21,13 @@ from llmwrap.canonical.events import (
 from llmwrap.canonical.messages import Request
 from llmwrap.dialects import json_type
 from llmwrap.dialects.base import Dialect, Encoder, Frame, FrameReader, LikeFrame
-from llmwrap.errors import EmptyAnswer, GatewayError, UpstreamProtocolError
+from llmwrap.errors import (
+    EmptyAnswer,
+    GatewayError,
+    UpstreamError,
+    UpstreamMute,
+    UpstreamProtocolError,
+)
 from llmwrap.exchange import Exchange
 
 MAX_ANSWER_BYTES = 67_108_864
@@ -200,6 +206,9 @@ class ErrorAnswer:
         """Never any bytes: `failure` is set."""
         self.ended = True
         self.failure = self._dialect.read_error(self._status, self._body)
+        if isinstance(self.failure, UpstreamMute) and self._body.strip():
+            # Words or not, who still answers with a page was not killed by the request.
+            self.failure = UpstreamError(self.failure.message)
         return b""
 
 

@@ -117,9 +117,9 @@ def test_request_that_broke_two_upstreams_is_not_carried_to_a_third(
 def test_ejected_upstream_comes_back_by_one_probe_at_a_time(
     gateway: Gateway, watched: list[Watched]
 ) -> None:
-    """Its list of models still comes, which earns it probes; two good ones, and it is back."""
+    """What was out of reach lists its models again: that earns probes, and two good ones do."""
     bad = watched[0]
-    bad.fake.chat(json_answer(500, {"error": "broken"}))
+    bad.fake.chat(json_answer(502, {"error": "nobody behind this proxy"}))
     for count in range(5):
         answer = gateway.post(NEW, body_of("probed", f"fail {count}"))
         assert answer.headers["x-llmwrap-attempts"] == "2"
