@@ -45,4 +45,6 @@ class Calls(Sequence[Call]):
 
 def changed(calls: Sequence[Call], change: Callable[[Call], Call]) -> Sequence[Call]:
     """`calls`, each changed when its turn has come."""
+    if len(calls) == 1:
+        return (change(calls[0]),)
     return Calls(len(calls), lambda number: change(calls[number]))

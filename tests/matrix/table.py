@@ -54,7 +54,8 @@ CELLS = read_table(TABLE)
 class Route:
     """A request that those who may make it get `answer` to.
 
-    A GET is asked as HEAD too, which gets the same unless `head` says something else.
+    A GET is asked as HEAD too, which gets the same unless `head` says something else, but for
+    `headless` ones, where there is no such route for anybody.
     `{own_key}`, `{other_key}` and `{absent_key}` in the path are ids of API keys.
     """
 
@@ -64,6 +65,7 @@ class Route:
     body: Body | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     head: int = 0
+    headless: bool = False
 
 
 GET, POST, DELETE, HEAD = "GET", "POST", "DELETE", "HEAD"
@@ -125,9 +127,10 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         *(Route(GET, f"{prefix}/models") for prefix in EVERY),
         *(Route(GET, f"{prefix}/models/absent", 404) for prefix in EVERY),
         Route(GET, "/ollama/api/tags"),
-        Route(GET, "/ollama/api/ps"),
-        Route(GET, "/ollama/api/status"),
-        Route(GET, "/ollama/api/experimental/model-recommendations"),
+        *(
+            Route(GET, f"/ollama/api/{path}", headless=True)
+            for path in ("ps", "status", "experimental/model-recommendations")
+        ),
         Route(POST, "/ollama/api/show", 404, {"model": "absent"}),
         Route(POST, "/ollama/api/pull", 404, {"model": "absent"}),
         Route(POST, "/ollama/api/push", 403, {"model": CHAT}),

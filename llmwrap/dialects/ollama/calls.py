@@ -42,7 +42,11 @@ def render_task(task: Task, target: Target, *, stream: bool) -> Sequence[Call]:
     if isinstance(task, TextCompletion):
         return _completions(task, target, stream=stream)
     body = _asked(_chat(task), task.sampling, target) | {"stream": stream}
+    if task.n == 1 and (options := render_options(task.sampling, target, 0)):
+        body["options"] = options
     call = call_to(PATHS["chat"], body, stream=stream, ours=MENDABLE)
+    if task.n == 1:
+        return (call,)
     return Calls(task.n, lambda number: _differing(call, task.sampling, target, number))
 
 

@@ -1,8 +1,8 @@
 """Calls that a server refused for a field that the client did not ask for, made acceptable.
 
 Servers that do not know an extra field name it in their refusal, each in its own words:
-`stream_options` Azure 2024-05, xAI 2025-04, Mistral 2025-08; those of vLLM whoever is not it. How a refusal tells the limits of an answer: vLLM 0.4-0.20
-and OpenAI (2026-05).
+`stream_options` Azure 2024-05, xAI 2025-04, Mistral 2025-08; those of vLLM whoever is another make.
+How a refusal tells the limits of an answer: vLLM 0.4-0.20 and OpenAI (2026-05).
 """
 
 import re

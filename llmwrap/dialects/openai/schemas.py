@@ -25,6 +25,8 @@ REDIRECTING = (
 PEERS = ("kv_transfer_params", "ec_transfer_params", "bootstrap_host")
 """Names by which vLLM 0.16 and SGLang 0.5 are told of a host to fetch from (2026-11)."""
 
+_ELSEWHERE = frozenset((*REDIRECTING, *PEERS))
+
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 MAX_INPUTS = 2048
 """OpenAI's own limit of the texts in one request; text completions are held to it too."""
@@ -144,18 +146,8 @@ EMBEDDINGS = _Embeddings()
 
 def judge(schema: Schema, body: Mapping[str, Any]) -> None:
     """Refuse `body` (400 with `param`) for the first of its fields that does not fit."""
-    for name in REDIRECTING:
-        if name in body:
-            raise UnsupportedParameter(
-                f"{name} is not accepted: where a request goes is configured here",
-                param=name,
-            )
-    for name in PEERS:
-        if body.get(name) is not None:
-            raise UnsupportedParameter(
-                f"{name} is not accepted: what a model's server fetches is configured there",
-                param=name,
-            )
+    if not _ELSEWHERE.isdisjoint(body):
+        _refuse_elsewhere(body)
     for name, value in body.items():
         field = schema.fields.get(name)
         if field is None:
@@ -169,6 +161,21 @@ def judge(schema: Schema, body: Mapping[str, Any]) -> None:
         raise InvalidRequest(
             "stream_options is only accepted with stream: true", param="stream_options"
         )
+
+
+def _refuse_elsewhere(body: Mapping[str, Any]) -> None:
+    for name in REDIRECTING:
+        if name in body:
+            raise UnsupportedParameter(
+                f"{name} is not accepted: where a request goes is configured here",
+                param=name,
+            )
+    for name in PEERS:
+        if body.get(name) is not None:
+            raise UnsupportedParameter(
+                f"{name} is not accepted: what a model's server fetches is configured there",
+                param=name,
+            )
 
 
 def check_messages(body: Mapping[str, Any]) -> None:
