@@ -27,6 +27,8 @@ from llmwrap.web.own_fields import OwnFields, read_fields
 
 PAGE = 100
 _MAX_PATTERNS = 100
+_MAX_STARS = 8
+"""Of a pattern: each costs a walk over the names that it is held against."""
 _MAX_NAME = 128
 
 
@@ -35,13 +37,18 @@ def _is_line(text: str) -> None:
         raise ValidationError("a line of printable text is accepted")
 
 
+def _is_pattern(text: str) -> None:
+    if text.count("*") > _MAX_STARS:
+        raise ValidationError(f"a pattern with at most {_MAX_STARS} * is accepted")
+
+
 class _Scopes(OwnFields):
     services = fields.List(
         fields.String(validate=validate.OneOf(SERVICE_NAMES)),
         validate=validate.Length(1, len(SERVICE_NAMES)),
     )
     models = fields.List(
-        fields.String(validate=[validate.Length(1, _MAX_NAME), _is_line]),
+        fields.String(validate=[validate.Length(1, _MAX_NAME), _is_line, _is_pattern]),
         validate=validate.Length(1, _MAX_PATTERNS),
     )
 

@@ -225,3 +225,24 @@ def test_key_in_a_path_is_not_in_the_access_log(front: Gateway) -> None:
         "GET /ollama/key/...?x=1",
     ]
     assert "sk_canary" not in front.log()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/OLLAMA/key/sk_canary/api/version",
+        "/ollama/keys/sk_canary",
+        "/ollama/%6bey/sk_canary/api/version",
+        "/ollama/ke%79%2Fsk_canary",
+        "/ollama/api/version/sk_live_canary",
+    ],
+)
+def test_path_that_may_hold_a_key_is_not_in_the_access_log(
+    front: Gateway, path: str
+) -> None:
+    before = front.log().count('"GET /..."')
+    with front.raw() as sock:
+        sock.sendall(get(path.encode()))
+        read_answer(sock, "GET")
+    eventually(lambda: front.log().count('"GET /..."') > before)
+    assert "canary" not in front.log()

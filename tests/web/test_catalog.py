@@ -182,3 +182,13 @@ def test_nothing_is_told_of_models_before_the_first_list_has_come(
             break
         pause.wait(POLL_S)
     assert "known-a" in client.get(path).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("path", ["tags", "ps", "show"])
+def test_nothing_is_told_to_ollama_clients_before_that_either(
+    hearing: tuple[Flask, Event], path: str
+) -> None:
+    app, _ = hearing
+    asked = {"json": {"model": "known-a"}, "method": "POST"} if path == "show" else {}
+    answer = app.test_client().open(f"/ollama/api/{path}", **asked)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")

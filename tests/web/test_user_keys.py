@@ -282,3 +282,13 @@ def test_an_expired_key_says_so_in_the_list(manned: Manned) -> None:
         )
     (item,) = listed(manned, manned.sign_in(user.username))
     assert (item["status"], item["expires_at"]) == ("expired", "2020-01-01T00:00:00Z")
+
+
+def test_pattern_may_not_have_any_number_of_wildcards(
+    manned: Manned, own: dict[str, str]
+) -> None:
+    """Each is a walk over every name that is asked for."""
+    for stars, status in ((8, 201), (9, 400)):
+        body = {"name": "x", "scopes": {"models": ["*a" * stars]}}
+        answer = manned.gateway.post("/auth/api-keys", body, headers=own)
+        assert answer.status_code == status
