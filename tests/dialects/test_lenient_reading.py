@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmwrap.canonical.messages import Operation, Request
@@ -73,6 +73,7 @@ def test_stream_of_any_objects_is_read_or_refused(chunks: list[Any]) -> None:
 @given(
     st.sampled_from(["chat", "text_completion", "embeddings"]), answers, st.booleans()
 )
+@example("chat", {"choices": True}, False)
 def test_plain_answer_of_any_object_is_read_or_refused(
     operation: Operation, answer: Any, base64: bool
 ) -> None:

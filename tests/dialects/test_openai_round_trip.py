@@ -77,7 +77,7 @@ tools = st.lists(
     max_size=3,
     unique_by=lambda tool: tool.name,
 ).map(tuple)
-positive = st.integers(1, 2**31)
+positive = st.integers(1, 10**8)
 
 
 def perhaps(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -106,7 +106,8 @@ def answer_events(
     """What a plain answer says, each choice whole; `reader` tells what was put right in it."""
     events: list[Event] = []
     reader = reader or ChoiceReader()
-    for choice in data.get("choices") or ():
+    choices = data.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict):
             reader.read(choice_index(choice), choice, events)
     if usage := read_counts(data):
