@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmwrap.canonical.messages import Operation
-from llmwrap.canonical.names import folded, spellings
+from llmwrap.canonical.names import MAX_NAME, folded, spellings
 from llmwrap.canonical.tasks import Target
 from llmwrap.dialects.base import Model, Offer
-from llmwrap.errors import MissingParameter, ModelNotFound, UpstreamUnreachable
+from llmwrap.errors import (
+    MissingParameter,
+    ModelNotFound,
+    NoHealthyUpstream,
+    UpstreamUnreachable,
+)
 from llmwrap.settings.values import Kind, ServiceSettings
 from llmwrap.upstreams.catalog import Catalog
 from llmwrap.upstreams.pool import Pool
 from llmwrap.upstreams.upstream import Upstream
-
-MAX_NAME = 512
-"""Characters of a model's name: no pattern is tried on a longer one, which no model has."""
 
 Allowed = Callable[[str], bool]
 """Whether the caller may use a model of this name; one that it may not use is unknown to it."""
@@ -96,10 +98,15 @@ class Router:
         return list(offers.values())
 
     def model(self, scope: Scope, name: str, allowed: Allowed) -> Offer:
-        """That one of them which `name` leads to; ModelNotFound when there is none."""
+        """That one of them which `name` leads to; ModelNotFound when there is none.
+
+        NoHealthyUpstream while that is not known.
+        """
+        offers = {offer.name: offer for offer in self.models(scope, allowed)}
+        if not offers:
+            self._check_heard()
         if len(name) > MAX_NAME:
             raise self._not_found(scope, name, "show_model", allowed)
-        offers = {offer.name: offer for offer in self.models(scope, allowed)}
         for pool, reading in self._readings(scope, name):
             offer = offers.get(reading)
             if offer and offer.pool is pool.settings:
@@ -107,7 +114,12 @@ class Router:
         raise self._not_found(scope, name, "show_model", allowed)
 
     def check_listed(self, scope: Scope) -> None:
-        """Raise UpstreamUnreachable when every upstream of `scope` has failed to list models."""
+        """For an empty list: raise why it is not known to be empty.
+
+        NoHealthyUpstream while an upstream has yet to be heard, as after a worker's start;
+        UpstreamUnreachable when every upstream of `scope` has failed to list models.
+        """
+        self._check_heard()
         listings = [
             self._catalog.listing(upstream)
             for pool in self._pools_of(scope)
@@ -115,6 +127,11 @@ class Router:
         ]
         if listings and all(each.error and each.models is None for each in listings):
             raise UpstreamUnreachable("no upstream has told which models it serves")
+
+    def _check_heard(self) -> None:
+        if not self._catalog.ready:
+            told = "the upstreams have not told yet which models they serve"
+            raise NoHealthyUpstream(told, retry_after_s=1)
 
     def _pools_of(self, scope: Scope) -> Iterator[Pool]:
         return (pool for pool in self._pools if pool.kind in scope.kinds)

@@ -1,5 +1,8 @@
 """Names of models that may carry a tag, where `x` is short for `x:latest`. Plain text, no lists."""
 
+MAX_NAME = 512
+"""Characters of a model's name: no pattern is tried on a longer one, which no model has."""
+
 _DEFAULT = ":latest"
 
 

@@ -144,12 +144,14 @@ class Encoder(Protocol):
 class Dialect(Protocol):
     """A wire format, as a client speaks it to us and as we speak it to an upstream.
 
-    `tagged_names` is whether `x` and `x:latest` name one model of its servers.
+    `tagged_names` is whether `x` and `x:latest` name one model of its servers, `json_type` the
+    Content-Type of its whole answers.
     """
 
     name: str
     owned_by: str
     tagged_names: bool
+    json_type: str
     routes: tuple[RouteRule, ...]
 
     def read_request(

@@ -117,8 +117,6 @@ def error_of_status(
         status = 400 if status == 422 else status
         code = code or _CODES.get(status, "invalid_value")
         told = message or f"the upstream refused the request with status {status}"
-        return UpstreamRefusal(
-            400 if status == 422 else status, code, told, param=param
-        )
+        return UpstreamRefusal(status, code, told, param=param)
     kind = UpstreamRedirected if status >= 300 else UpstreamProtocolError
     return kind(f"the upstream answered with status {status}")

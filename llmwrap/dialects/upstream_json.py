@@ -19,6 +19,21 @@ _IMPOSSIBLE = -9999.0
 _HALF = re.compile("[\ud800-\udfff]")
 
 
+def read_object(data: bytes, what: str) -> tuple[dict[str, Any], bool]:
+    """The object that `data` says, and whether it is JSON that every client can read.
+
+    UpstreamProtocolError where it is none, naming `what`.
+    """
+    proper = True
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        value, proper = read_odd(data, what), False
+    if not isinstance(value, dict):
+        raise UpstreamProtocolError(f"the upstream sent {what} that is no object")
+    return value, proper
+
+
 def read_odd(data: bytes, what: str) -> Any:
     """The value that `data` says; UpstreamProtocolError where it is no JSON, naming `what`.
 

@@ -19,7 +19,6 @@ from llmwrap.canonical.events import (
     UsageReported,
 )
 from llmwrap.canonical.messages import Request
-from llmwrap.dialects import json_type
 from llmwrap.dialects.base import Dialect, Encoder, Frame, FrameReader, LikeFrame
 from llmwrap.errors import (
     EmptyAnswer,
@@ -143,7 +142,7 @@ class PlainAnswer:
         *,
         refuse_empty: bool,
     ) -> None:
-        self.content_type = json_type(dialect)
+        self.content_type = dialect.json_type
         self._dialect = dialect
         self._request = request
         self._exchange = exchange

@@ -6,13 +6,11 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 
 from llmwrap.auth.guard import access, current
-from llmwrap.dialects import json_type
 from llmwrap.dialects.base import Offer, RouteRule
 from llmwrap.exchange import Exchange
 from llmwrap.gateway import Gateway
 from llmwrap.handover import RELAY, RELAY_WANTED
 from llmwrap.relay import Relay, Terms
-from llmwrap.web.listed import check_heard
 from llmwrap.web.permitted import permitted
 from llmwrap.web.reply import Driver, Handover
 from llmwrap.web.services import Service, View, dialect_of, scope_of
@@ -45,7 +43,6 @@ class Endpoints:
     def list_models(self) -> ResponseReturnValue:
         """Every model that can be called here; an error when nobody told of any."""
         router, allowed = self._gateway.router, permitted(self._service)
-        check_heard(self._gateway, self._scope, allowed)
         offers = router.models(self._scope, allowed)
         if not offers:
             router.check_listed(self._scope)
@@ -55,7 +52,6 @@ class Endpoints:
     def show_model(self, model: str) -> ResponseReturnValue:
         """One entry of that list; ids may contain slashes."""
         router, allowed = self._gateway.router, permitted(self._service)
-        check_heard(self._gateway, self._scope, allowed)
         offer = router.model(self._scope, model, allowed)
         return self._json(self._terms.dialect.render_model(self._owned(offer)))
 
@@ -91,4 +87,4 @@ class Endpoints:
         return Driver(relay, gateway).respond()
 
     def _json(self, body: bytes) -> Response:
-        return Response(body, content_type=json_type(self._terms.dialect))
+        return Response(body, content_type=self._terms.dialect.json_type)

@@ -22,7 +22,6 @@ from llmwrap.dialects.ollama.names import not_found
 from llmwrap.errors import Forbidden, ModelNotFound, NotFound
 from llmwrap.gateway import Gateway
 from llmwrap.routing import Allowed
-from llmwrap.web.listed import check_heard
 from llmwrap.web.permitted import anything, permitted
 from llmwrap.web.services import Service, scope_of, service_at
 
@@ -70,7 +69,6 @@ class _Shelf:
     """The models that the caller of the current request may know of."""
 
     def __init__(self, gateway: Gateway, service: Service) -> None:
-        self._gateway = gateway
         self._router = gateway.router
         self._service = service
         self._scope = scope_of(service, PREFIX, gateway.settings)
@@ -78,18 +76,14 @@ class _Shelf:
 
     def offers(self) -> list[Offer]:
         """All of them; an error when no upstream told of any."""
-        allowed = self._allowed()
-        check_heard(self._gateway, self._scope, allowed)
-        offers = self._router.models(self._scope, allowed)
+        offers = self._router.models(self._scope, self._allowed())
         if not offers:
             self._router.check_listed(self._scope)
         return offers
 
     def find(self, name: str) -> Offer:
         """The one that `name` leads to, under that very name; ModelNotFound."""
-        allowed = self._allowed()
-        check_heard(self._gateway, self._scope, allowed)
-        offer = self._router.model(self._scope, name, allowed)
+        offer = self._router.model(self._scope, name, self._allowed())
         return replace(offer, name=name)
 
     def _allowed(self) -> Allowed:

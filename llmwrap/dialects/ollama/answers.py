@@ -26,7 +26,7 @@ from llmwrap.dialects.ollama.said import (
     told_logprobs,
 )
 from llmwrap.dialects.ollama.times import nanoseconds, rfc3339
-from llmwrap.dialects.upstream_json import read_odd, written
+from llmwrap.dialects.upstream_json import read_object, written
 from llmwrap.errors import UpstreamProtocolError, UpstreamRefusal
 
 
@@ -59,13 +59,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _read(body: bytes) -> tuple[dict[str, Any], bool]:
     """An answer, and whether `body` is JSON that every client can read."""
-    proper = True
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        data, proper = read_odd(body, "an answer"), False
-    if not isinstance(data, dict):
-        raise UpstreamProtocolError("the upstream sent an answer that is no object")
+    data, proper = read_object(body, "an answer")
     if data.get("error"):
         raise reported_error(data)
     return data, proper

@@ -32,6 +32,7 @@ class Ollama:
     name = "ollama"
     owned_by = "ollama"
     tagged_names = True
+    json_type = "application/json; charset=utf-8"
     routes: tuple[RouteRule, ...] = (
         RouteRule("POST", "/api/chat", "chat", "chat"),
         RouteRule("POST", "/api/generate", "text_completion", "generate"),

@@ -6,9 +6,8 @@ asked for as it is listed (`My Model`, `C:\\models\\a.gguf`). Any other is not f
 
 import re
 
+from llmwrap.canonical.names import MAX_NAME
 from llmwrap.errors import GatewayError, InvalidRequest, ModelNotFound
-
-MAX_NAME = 512
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

@@ -30,6 +30,7 @@ class OpenAI:
     name = "openai"
     owned_by = "vllm"
     tagged_names = False
+    json_type = "application/json"
     routes: tuple[RouteRule, ...] = (
         RouteRule("GET", "/models", "list_models"),
         RouteRule("GET", "/models/<path:model>", "show_model"),

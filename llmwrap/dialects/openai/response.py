@@ -20,7 +20,7 @@ from llmwrap.dialects.openai.events import (
     read_counts,
 )
 from llmwrap.dialects.statuses import error_of_status, read_error_body, shown
-from llmwrap.dialects.upstream_json import read_odd, written
+from llmwrap.dialects.upstream_json import read_object, written
 from llmwrap.errors import (
     GatewayError,
     ModelLoading,
@@ -88,13 +88,7 @@ def read_answer_object(body: bytes) -> dict[str, Any]:
 
 def _read(body: bytes) -> tuple[dict[str, Any], bool]:
     """The same, and whether `body` is JSON that every client can read."""
-    proper = True
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        data, proper = read_odd(body, "an answer"), False
-    if not isinstance(data, dict):
-        raise UpstreamProtocolError("the upstream sent an answer that is no object")
+    data, proper = read_object(body, "an answer")
     if failure := reported_error(data):
         raise failure
     return data, proper

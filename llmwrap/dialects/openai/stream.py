@@ -27,7 +27,7 @@ from llmwrap.dialects.openai.response import (
     error_of,
     reported_error,
 )
-from llmwrap.dialects.upstream_json import read_odd, written
+from llmwrap.dialects.upstream_json import read_object, written
 from llmwrap.errors import GatewayError, UpstreamProtocolError
 
 HEARTBEAT = b": keep-alive\n\n"
@@ -75,13 +75,9 @@ class StreamReader:
             )
 
     def _frame(self, record: SseRecord) -> Frame | None:
-        try:
-            data = orjson.loads(record.data)
-        except orjson.JSONDecodeError:
-            data = read_odd(record.data, "an event")
+        data, proper = read_object(record.data, "an event")
+        if not proper:
             record = SseRecord(b"", record.name)  # it has to be written anew
-        if not isinstance(data, dict):
-            raise UpstreamProtocolError("the upstream sent an event that is no object")
         if failure := reported_error(data):
             raise failure
         choices = data.get("choices")
