@@ -4,6 +4,8 @@ from typing import ClassVar, Literal
 
 Fault = Literal["caller", "policy", "upstream", "gateway"]
 
+MAX_REASON = 300
+
 
 class GatewayError(Exception):
     """A refusal or failure with its wire facts.
@@ -30,6 +32,11 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after_s = retry_after_s
         self._headers = headers
+
+    @property
+    def reason(self) -> str:
+        """What the system said where it is to blame, "" for nothing: for the log alone."""
+        return str(self.__cause__ or "")[:MAX_REASON]
 
     def answer_headers(self) -> tuple[tuple[str, str], ...]:
         """What an answer says of it in headers: whose fault it was, when to come again."""

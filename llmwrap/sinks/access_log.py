@@ -12,9 +12,6 @@ QUIET_PATHS = frozenset({"/health", "/healthz", "/readyz"})
 """Probes come every few seconds: their lines are of level debug."""
 
 
-_MAX_REASON = 300
-
-
 def access_log(exchange: Exchange) -> None:
     """Write the line; 5xx as error, 4xx and what broke off after a 200 as warning."""
     if 400 <= exchange.status < 500 or (exchange.error and exchange.status < 400):
@@ -42,8 +39,8 @@ def _fields(exchange: Exchange) -> dict[str, Any]:
     }
     if exchange.error:
         fields |= {"error": exchange.error.code, "fault": exchange.error.fault}
-        if isinstance(exchange.error, UpstreamUnreachable) and exchange.error.__cause__:
-            fields["reason"] = str(exchange.error.__cause__)[:_MAX_REASON]
+        if isinstance(exchange.error, UpstreamUnreachable) and exchange.error.reason:
+            fields["reason"] = exchange.error.reason
     if exchange.operation:
         fields |= _model_fields(exchange)
     return fields

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from llmwrap.dialects.base import Model
 from llmwrap.errors import GatewayError
+from llmwrap.errors.base import MAX_REASON
 from llmwrap.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class Catalog:
                     extra={
                         "upstream": upstream.name,
                         "error": error.code,
-                        "reason": str(error.__cause__ or error.message)[:300],
+                        "reason": error.reason or error.message[:MAX_REASON],
                     },
                 )
         else:

@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -131,20 +131,18 @@ class Pool:
                 over.append(evicted)
             self._waiting.enter(ticket)
             over += [each for one in serving for each in self._hand_out(one, now)]
-        for each in over:
-            each.announce()
+        _announce(over)
         return ticket
 
     def offer(self, upstreams: Iterable[Upstream], now: float) -> None:
         """Give what slots they have to those who wait; for who may be asked again by now."""
         with self._lock:
             granted = [each for one in upstreams for each in self._hand_out(one, now)]
-        for each in granted:
-            each.announce()
+        _announce(granted)
 
     def returns_at(self, serving: Iterable[Upstream], now: float) -> float:
         """When the next of `serving` that must not be asked now may be; infinite if none."""
-        back = (each.health.returns_at(now) for each in serving if not each.draining)
+        back = _returns(serving, now)
         return min((at for at in back if at > now), default=math.inf)
 
     def give_up(self, ticket: Ticket[Lease], now: float) -> None:
@@ -191,8 +189,7 @@ class Pool:
             over = self._hand_out(upstream, now)
             if self._waiting and not upstream.available(now):
                 over += self._refuse_hopeless(now)
-        for each in over:
-            each.announce()
+        _announce(over)
 
     def begun(self, lease: Lease, now: float) -> None:
         """An answer has begun: a probe that long has proved what it can."""
@@ -260,13 +257,23 @@ class Pool:
         return Lease(upstream, self, upstream.health.begin(now, deadline))
 
     def _none_left(self, serving: Sequence[Upstream], now: float) -> NoHealthyUpstream:
-        back = (each.health.returns_at(now) for each in serving if not each.draining)
-        at = min(back, default=now)
+        at = min(_returns(serving, now), default=now)
         return NoHealthyUpstream(
             "no upstream can take this request now",
             retry_after_s=max(at - now, _LEAST_RETRY_AFTER_S),
         )
 
 
+def _returns(serving: Iterable[Upstream], now: float) -> Iterator[float]:
+    """When each may be asked again that is not being taken out."""
+    return (each.health.returns_at(now) for each in serving if not each.draining)
+
+
 def _crowded() -> Overloaded:
     return Overloaded("too many requests are waiting", retry_after_s=1)
+
+
+def _announce(tickets: Iterable[Ticket[Lease]]) -> None:
+    """Tell those whose wait is over; not under the lock, for they may call the pool."""
+    for each in tickets:
+        each.announce()
